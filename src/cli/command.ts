@@ -1,0 +1,26 @@
+import type { Readable, Writable } from 'node:stream';
+import type { ExitCode } from '../errors/user-error.ts';
+
+/**
+ * The cli room: one file a command. A command parses its arguments, wires the other rooms together and prints; results
+ * go to stdout, everything else to stderr. Only `main.ts` touches the process: its streams, signals and exit code.
+ */
+export interface Command {
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** What `--help` prints; it begins with an example. */
+  readonly help: string;
+  /** Runs to the end. @throws {UserError} for every expected failure; `main.ts` prints it. */
+  readonly run: (args: readonly string[], io: CommandIO) => Promise<ExitCode>;
+}
+
+/** The world as a command may see it. */
+export interface CommandIO {
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** True when stdout is a terminal that wants colour. */
+  readonly colour: boolean;
+  /** Aborted on SIGTERM or SIGINT. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { UserError } from '../errors/user-error.ts';
+import type { Policy } from '../policy/policy.ts';
+import type { PolicyFault } from '../policy/policy-fault.ts';
+import { validatePolicy } from '../policy/validate.ts';
+
+/** A policy file that was read. */
+export interface PolicyDocument {
+  readonly policy: Policy;
+  /** The file's text, byte for byte. */
+  readonly text: string;
+  /** First 16 hex digits of the SHA-256 of the text; in every record and in the ConfigMap's name. */
+  readonly digest: string;
+}
+
+/**
+ * Reads a policy file.
+ *
+ * @param file what to call the file in faults
+ * @param namespace the namespace of the webhook; it and its companions are exempt
+ * @throws {UserError} PolicyInvalid, with every fault on a line of its own: `file:line:column: path: what is wrong`
+ */
+export function parsePolicyDocument(
+  text: string,
+  { file, namespace }: { readonly file: string; readonly namespace: string },
+): PolicyDocument {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  const place = (offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${file}:${line || 1}:${col || 1}`;
+  };
+  const syntaxFaults = document.errors.map(({ pos, message }) => `${place(pos[0])}: ${message}`);
+  if (syntaxFaults.length > 0) throw invalid(file, syntaxFaults);
+  const { policy, faults } = validatePolicy(toPlain(document, file), namespace);
+  if (faults !== undefined) {
+    throw invalid(
+      file,
+      faults
+        .map(fault => ({ fault, offset: offsetOf(document.contents, fault) }))
+        .toSorted((left, right) => left.offset - right.offset)
+        .map(({ fault, offset }) => `${place(offset)}: ${formatPath(fault.path)}${fault.message}`),
+    );
+  }
+  return { policy, text, digest: createHash('sha256').update(text).digest('hex').slice(0, 16) };
+}
+
+function toPlain(document: ReturnType<typeof parseDocument>, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 0 });
+  } catch (cause) {
+    throw invalid(file, [`${file}: aliases are not supported, write the values out`], cause);
+  }
+}
+
+function invalid(file: string, details: readonly string[], cause?: unknown): UserError {
+  const faults = details.length === 1 ? 'a fault' : `${details.length} faults`;
+  return new UserError('PolicyInvalid', `Cannot use the policy '${file}': ${faults}`, { details, cause });
+}
+
+function formatPath(path: PolicyFault['path']): string {
+  const text = path.map(key => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
+  return text === '' ? '' : `${text.replace(/^\./, '')}: `;
+}
+
+/** Where the fault is, or where its nearest existing parent is. */
+function offsetOf(root: Node | null, { path, atKey }: PolicyFault): number {
+  let node: unknown = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const [depth, key] of path.entries()) {
+    const next = isMap(node)
+      ? node.items.find(pair => keyText(pair.key) === key)
+      : isSeq(node)
+        ? node.items[Number(key)]
+        : undefined;
+    if (next === undefined) break;
+    const isLast = depth === path.length - 1;
+    node = isPair(next) ? next.value : next;
+    offset =
+      startOf(isPair(next) && isLast && atKey ? next.key : node) ?? startOf(isPair(next) ? next.key : next) ?? offset;
+  }
+  return offset;
+}
+
+function keyText(key: unknown): string | undefined {
+  return typeof key === 'object' && key !== null && 'value' in key && typeof key.value === 'string'
+    ? key.value
+    : undefined;
+}
+
+function startOf(node: unknown): number | undefined {
+  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined;
+  const start: unknown = node.range[0];
+  return typeof start === 'number' ? start : undefined;
+}

@@ -1,0 +1,61 @@
+import * as v from 'valibot';
+import { DEFAULT_SANDBOX_KEY, HANDLER_READY, handlerLabel, ownNamespaces, SYSTEM_NAMESPACE } from './keys.ts';
+import type { PolicyFault } from './policy-fault.ts';
+import type { Policy, Profile } from './policy.ts';
+import { relationFaults } from './relations.ts';
+import { type ParsedPolicy, type ParsedProfile, PolicySchema } from './schema.ts';
+
+/** A policy, or all that is wrong with the document; there is at least one fault then. */
+export type PolicyResult =
+  | { readonly policy: Policy; readonly faults?: undefined }
+  | { readonly policy?: undefined; readonly faults: readonly PolicyFault[] };
+
+/**
+ * The only way from a parsed document to a policy: checks all of it, reports every fault at once, fills in defaults.
+ *
+ * @param document the parsed YAML or JSON of a policy file
+ * @param namespace the namespace of the webhook; it and its companions are exempt
+ */
+export function validatePolicy(document: unknown, namespace: string): PolicyResult {
+  const result = v.safeParse(PolicySchema, document);
+  const faults = [...(result.issues ?? []).map(toFault), ...relationFaults(document)];
+  return result.success && faults.length === 0 ? { policy: complete(result.output, namespace) } : { faults };
+}
+
+function toFault(issue: v.BaseIssue<unknown>): PolicyFault {
+  const path = (issue.path ?? []).map(({ key }) => (typeof key === 'number' ? key : String(key)));
+  return { path, atKey: issue.type === 'raw_check', message: issue.message };
+}
+
+function complete(parsed: ParsedPolicy, namespace: string): Policy {
+  const sandboxKey = parsed.sandboxKey ?? DEFAULT_SANDBOX_KEY;
+  const [first, ...others] = parsed.profiles.map(profile => completeProfile(profile, sandboxKey));
+  if (first === undefined) throw new RangeError('the schema asks for at least one profile');
+  return {
+    sandboxKey,
+    incompatible: parsed.incompatible ?? 'deny',
+    exemptNamespaces: [...new Set([SYSTEM_NAMESPACE, ...ownNamespaces(namespace), ...(parsed.exemptNamespaces ?? [])])],
+    admission: {
+      timeoutSeconds: parsed.admission?.timeoutSeconds ?? 5,
+      failurePolicy: parsed.admission?.failurePolicy ?? 'Fail',
+    },
+    profiles: [first, ...others],
+  };
+}
+
+function completeProfile(parsed: ParsedProfile, sandboxKey: string): Profile {
+  const handler = parsed.handler ?? 'runsc';
+  return {
+    name: parsed.name,
+    runtimeClassName: parsed.runtimeClassName ?? parsed.name,
+    handler,
+    nodeSelector: parsed.nodeSelector ?? { [handlerLabel(handler)]: HANDLER_READY },
+    tolerations: parsed.tolerations ?? [
+      { key: sandboxKey, operator: 'Equal', value: parsed.name, effect: 'NoSchedule' },
+    ],
+    overhead: parsed.overhead ?? {},
+    runscFlags: parsed.runscFlags ?? {},
+    allowedAnnotations: parsed.allowedAnnotations ?? [],
+    alternatives: parsed.alternatives ?? [],
+  };
+}
