@@ -18,6 +18,8 @@ export interface Command {
 export interface CommandIO {
   readonly stdin: Readable;
   readonly stdout: Writable;
+  /** The file descriptor behind stdout, for who writes to it directly; undefined when stdout is a stream only. */
+  readonly stdoutDescriptor: number | undefined;
   readonly stderr: Writable;
   /** True when stdout is a terminal that wants colour. */
   readonly colour: boolean;

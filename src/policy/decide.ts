@@ -25,13 +25,8 @@ const MAXIMUM_WARNINGS = 20;
 export function decide(question: Question): Decision {
   const facts = requestFacts(question);
   const early = firstMatch(REQUEST_RULES, facts);
-  if (early !== undefined) {
-    return toDecision(early, {
-      profile: early.reason === 'UnknownProfile' ? undefined : facts.label,
-      findings: [],
-      patch: [],
-    });
-  }
+  if (early !== undefined)
+    return toDecision(early, { profile: namedProfile(facts, early.reason), findings: [], patch: [] });
   const sandboxFacts = judgedFacts(facts);
   const match = firstMatch(SANDBOX_RULES, sandboxFacts);
   if (match === undefined) throw new RangeError('the last row of the precedence table must match every Pod');
@@ -61,6 +56,12 @@ function requestFacts(question: Question): RequestFacts {
 function judgedFacts(facts: RequestFacts): SandboxFacts {
   const profile = askedProfile(facts);
   return { ...facts, profile, findings: findAll(facts.pod), patch: buildPatch(facts.pod, profile) };
+}
+
+/** The profile that was asked for, for a decision that needs none. */
+function namedProfile({ policy, annotation, label }: RequestFacts, reason: Reason): string | undefined {
+  if (reason === 'UnknownProfile') return undefined;
+  return annotation === undefined ? label : (findProfile(policy, annotation)?.name ?? label);
 }
 
 /** The annotation asks first, then a preset RuntimeClass that is a profile's, then the Namespace label. */

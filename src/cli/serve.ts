@@ -1,0 +1,118 @@
+import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { systemClock } from '../certificates/clock.ts';
+import { EXIT_CODES, systemErrorCode, UserError } from '../errors/user-error.ts';
+import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
+import { createLog, descriptorDestination } from '../record/log.ts';
+import { DEFAULT_LIMITS } from '../webhook/limits.ts';
+import { startWebhook } from '../webhook/webhook.ts';
+import type { Command, CommandIO } from './command.ts';
+import { type Flags, integerFlag, parseFlags, usageError } from './flags.ts';
+import { readPolicyFile } from './policy-file.ts';
+
+const NAME = 'serve';
+
+const FLAGS = {
+  policy: 'string',
+  cert: 'string',
+  key: 'string',
+  host: 'string',
+  port: 'string',
+  'metrics-port': 'string',
+  namespace: 'string',
+  'client-ca': 'string',
+  'require-client-certificate': 'boolean',
+  'drain-seconds': 'string',
+} as const;
+
+const DEFAULT_PORT = 10250;
+const DEFAULT_METRICS_PORT = 9090;
+const DEFAULT_DRAIN_SECONDS = 15;
+
+/** Runs the webhook until it is told to stop. */
+export const serve: Command = {
+  summary: 'answer the API server: the admission webhook',
+  help: `gvisor-injector serve --cert tls.crt --key tls.key --policy policy.yaml
+
+Serves the admission webhook over HTTPS until SIGTERM. It needs no access to the Kubernetes API: all that a decision
+needs is in the request. One JSON line for each decision goes to stdout.
+
+  --cert FILE                    PEM chain of the serving certificate; read again when it changes
+  --key FILE                     PEM key of the serving certificate
+  --policy FILE                  the policy; without it one profile, gvisor
+  --namespace NAME               namespace of the product, exempt with its companions (${DEFAULT_NAMESPACE})
+  --host ADDRESS                 address to listen on (all)
+  --port NUMBER                  HTTPS: /mutate/..., /livez, /readyz (${DEFAULT_PORT})
+  --metrics-port NUMBER          HTTP: /metrics, /livez, /readyz (${DEFAULT_METRICS_PORT})
+  --client-ca FILE               PEM bundle to verify client certificates against
+  --require-client-certificate   refuse /mutate without a verified client certificate; probes stay open
+  --drain-seconds NUMBER         how long to go on serving, not ready, after SIGTERM (${DEFAULT_DRAIN_SECONDS})
+
+A second SIGTERM stops at once.
+`,
+  run: async (args, io) => {
+    const flags = parseFlags(args, { command: NAME, flags: FLAGS });
+    const drainSeconds = integer(flags, 'drain-seconds', DEFAULT_DRAIN_SECONDS, 3600);
+    const webhook = await start(flags, io);
+    if (!io.signal.aborted) await once(io.signal, 'abort');
+    await webhook.stop(drainSeconds * 1000);
+    return EXIT_CODES.done;
+  },
+};
+
+async function start(flags: Flags<typeof FLAGS>, io: CommandIO) {
+  const { cert, key, host } = flags;
+  if (cert === undefined || key === undefined) {
+    throw usageError(
+      NAME,
+      '--cert and --key are needed',
+      "For a try without a cluster run 'gvisor-injector demo --serve'",
+    );
+  }
+  const requireClientCertificate = flags['require-client-certificate'] ?? false;
+  const clientCA = flags['client-ca'];
+  if (requireClientCertificate && clientCA === undefined) {
+    throw usageError(NAME, '--require-client-certificate needs --client-ca, or no certificate could be verified');
+  }
+  const port = integer(flags, 'port', DEFAULT_PORT, 65_535);
+  const metricsPort = integer(flags, 'metrics-port', DEFAULT_METRICS_PORT, 65_535);
+  const { policy, digest } = await readPolicyFile(flags.policy, flags.namespace ?? DEFAULT_NAMESPACE);
+  return await startWebhook({
+    policy,
+    policyDigest: digest,
+    certificateFile: cert,
+    keyFile: key,
+    clientAuthority: clientCA === undefined ? undefined : await readAuthority(clientCA),
+    requireClientCertificate,
+    webhook: { host, port },
+    metrics: { host, port: metricsPort },
+    limits: DEFAULT_LIMITS,
+    log: createLog(io.stdoutDescriptor === undefined ? io.stdout : descriptorDestination(io.stdoutDescriptor)),
+    clock: systemClock,
+  });
+}
+
+function integer(
+  flags: Flags<typeof FLAGS>,
+  name: 'port' | 'metrics-port' | 'drain-seconds',
+  fallback: number,
+  maximum: number,
+): number {
+  const value = flags[name];
+  return value === undefined ? fallback : integerFlag(NAME, { name, value, minimum: 0, maximum });
+}
+
+async function readAuthority(file: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new UserError('FileUnreadable', `Cannot read --client-ca '${file}': ${systemErrorCode(cause)}`, { cause });
+  }
+  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
+    throw new UserError('CertificateUnusable', `There is no certificate in --client-ca '${file}'`, {
+      hint: 'It must be a PEM bundle of certificate authorities',
+    });
+  }
+  return text;
+}

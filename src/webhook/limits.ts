@@ -1,0 +1,34 @@
+/** What a single client, or all of them together, may ask of the server. */
+export interface Limits {
+  /** Largest body, bytes. The API server takes 3 MiB from its clients and adds the envelope to it. */
+  readonly bodyBytes: number;
+  /** Bytes of bodies that may be held at once; beyond it a request gets 429 and `Retry-After`. */
+  readonly bufferedBytes: number;
+  /** Requests to `/mutate` that may be under way at once; beyond it a request gets 429 and `Retry-After`. */
+  readonly requests: number;
+  /** Connections; further ones wait in the kernel's queue or are closed. */
+  readonly connections: number;
+  /** Deepest nesting of objects and arrays; a Pod has about 15 levels. */
+  readonly depth: number;
+  /** How long an idle connection is kept. The API server gives up its own after 90 s, so that ours must live longer. */
+  readonly keepAliveMilliseconds: number;
+  /** Time for a request's headers, and for the TLS handshake. */
+  readonly headersMilliseconds: number;
+  /** Time for a whole request, body included. */
+  readonly requestMilliseconds: number;
+  /** How often the two times above are looked at. */
+  readonly checkMilliseconds: number;
+}
+
+/** The limits of `serve`. */
+export const DEFAULT_LIMITS: Limits = {
+  bodyBytes: 8 * 1024 * 1024,
+  bufferedBytes: 32 * 1024 * 1024,
+  requests: 256,
+  connections: 2048,
+  depth: 200,
+  keepAliveMilliseconds: 120_000,
+  headersMilliseconds: 10_000,
+  requestMilliseconds: 20_000,
+  checkMilliseconds: 2_000,
+};

@@ -1,0 +1,102 @@
+import { apply_patch } from 'jsonpatch';
+import t, { type Test } from 'tap';
+import { admissionPath, TRIGGERS } from '../../src/policy/admission-path.ts';
+import { REASONS } from '../../src/policy/decision.ts';
+import {
+  decideFixture,
+  decisionFixtures,
+  fixturePolicies,
+  toPlain,
+  unusedExpectedFiles,
+  updateFixture,
+} from '../support/decision-fixtures.ts';
+import { reviewOf } from '../support/review.ts';
+import { parseObject, startTestWebhook } from '../support/webhook.ts';
+
+/** Rows that a trigger cannot reach, each with the reason. */
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  'NotRequested enforce': 'the label asks',
+  'NotRequested audit': 'the label asks',
+  'OptedOut audit': 'the audit entry has no opt-out path',
+  'OptedOut pod': 'without a label, none is NotRequested',
+  'OptOutForbidden pod': 'without a label, none is NotRequested',
+  'ProfileForbidden pod': 'without a label there is no floor',
+};
+
+const fixtures = decisionFixtures();
+
+t.test('every Pod of the table gets its decision from decide()', t => {
+  for (const fixture of fixtures) {
+    const decision = decideFixture(fixture);
+    if (process.env['UPDATE_FIXTURES'] === '1') updateFixture(fixture, decision);
+    else t.strictSame(toPlain(decision), fixture.expected, fixture.name);
+  }
+  t.strictSame(unusedExpectedFiles(), [], 'no expected file without a Pod');
+  t.end();
+});
+
+t.test('every Pod of the table gets the same decision over HTTPS', async t => {
+  for (const [policyName, { text }] of fixturePolicies()) {
+    await using webhook = await startTestWebhook({ policyText: text });
+    for (const fixture of fixtures.filter(candidate => candidate.policyName === policyName)) {
+      const { target, namespace, requester, pod } = fixture;
+      const review = reviewOf(pod, { namespace, ...requester });
+      const answer = await webhook.post(`${admissionPath(target)}?timeout=5s`, JSON.stringify(review));
+      t.equal(answer.status, 200, fixture.name);
+      compareAnswer(t, fixture, parseObject(answer.text));
+      const record = webhook.lines().at(-1);
+      const decision = decideFixture(fixture);
+      t.match(
+        record,
+        { reason: decision.reason, outcome: decision.outcome, trigger: target.trigger },
+        `${fixture.name}: record`,
+      );
+    }
+  }
+});
+
+t.test('every row of the table is met by every trigger that can reach it', t => {
+  const met = new Set(fixtures.map(fixture => `${decideFixture(fixture).reason} ${fixture.target.trigger}`));
+  for (const reason of REASONS) {
+    for (const trigger of TRIGGERS) {
+      const pair = `${reason} ${trigger}`;
+      t.equal(met.has(pair), UNREACHABLE[pair] === undefined, `${pair} ${UNREACHABLE[pair] ?? ''}`);
+    }
+  }
+  t.end();
+});
+
+function compareAnswer(t: Test, fixture: (typeof fixtures)[number], answer: Record<string, unknown>): void {
+  const decision = decideFixture(fixture);
+  const response = parseObject(JSON.stringify(answer['response']));
+  const isAudit = fixture.target.trigger === 'audit';
+  t.equal(response['allowed'], isAudit || decision.outcome !== 'denied', `${fixture.name}: allowed`);
+  t.match(response['auditAnnotations'], { trigger: fixture.target.trigger, outcome: decision.outcome }, fixture.name);
+  if (isAudit) {
+    t.strictSame(
+      Object.keys(response).toSorted(),
+      ['allowed', 'auditAnnotations', 'uid'],
+      `${fixture.name}: changes nothing`,
+    );
+    return;
+  }
+  t.strictSame(response['warnings'] ?? [], decision.warnings, `${fixture.name}: warnings`);
+  if (decision.outcome === 'denied') {
+    t.match(
+      response['status'],
+      { code: 403, reason: 'Forbidden', message: `${decision.reason}: ${decision.message}` },
+      fixture.name,
+    );
+  }
+  const patch: unknown =
+    response['patch'] === undefined
+      ? []
+      : JSON.parse(Buffer.from(String(response['patch']), 'base64').toString('utf8'));
+  t.strictSame(patch, JSON.parse(JSON.stringify(decision.patch)), `${fixture.name}: patch`);
+  t.equal(
+    response['patchType'] === 'JSONPatch',
+    decision.outcome === 'patched',
+    `${fixture.name}: patch and type go together`,
+  );
+  t.doesNotThrow(() => apply_patch(fixture.pod, [...decision.patch]), `${fixture.name}: the patch applies`);
+}
