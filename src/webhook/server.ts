@@ -77,11 +77,14 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
   app.setNotFoundHandler((request, reply) => refuse(notFound(request, options), request, reply, options));
   addBodyParser(app, options);
   app.decorateRequest('startedAt', 0);
-  app.addHook('onRequest', (request, reply, done) => {
+  app.addHook('onRequest', (request, _reply, done) => {
     request.startedAt = performance.now();
+    done();
+  });
+  app.addHook('onSend', (_request, reply, payload, done) => {
     // The API server keeps its connection to us for life unless an answer closes it.
     if (readiness.isDraining) reply.header('connection', 'close');
-    done();
+    done(null, payload);
   });
   addProbes(app, readiness);
   addMutateRoutes(app, options);
