@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { isMap, isPair, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import { UserError } from '../errors/user-error.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicyFault } from '../policy/policy-fault.ts';
 import { validatePolicy } from '../policy/validate.ts';
+import { offsetOf, positionAt } from './node-position.ts';
 
 /** A policy file that was read. */
 export interface PolicyDocument {
@@ -28,10 +29,13 @@ export function parsePolicyDocument(
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
   const place = (offset: number) => {
-    const { line, col } = lineCounter.linePos(offset);
-    return `${file}:${line || 1}:${col || 1}`;
+    const { line, column } = positionAt(lineCounter, offset);
+    return `${file}:${line}:${column}`;
   };
-  const syntaxFaults = document.errors.map(({ pos, message }) => `${place(pos[0])}: ${message}`);
+  const syntaxFaults = document.errors.map(
+    ({ pos, code, message }) =>
+      `${place(pos[0])}: ${code === 'MULTIPLE_DOCS' ? 'a policy file holds one document, remove what follows' : message}`,
+  );
   if (syntaxFaults.length > 0) throw invalid(file, syntaxFaults);
   const { policy, faults } = validatePolicy(toPlain(document, file), namespace);
   if (faults !== undefined) {
@@ -62,35 +66,4 @@ function invalid(file: string, details: readonly string[], cause?: unknown): Use
 function formatPath(path: PolicyFault['path']): string {
   const text = path.map(key => (typeof key === 'number' ? `[${key}]` : `.${key}`)).join('');
   return text === '' ? '' : `${text.replace(/^\./, '')}: `;
-}
-
-/** Where the fault is, or where its nearest existing parent is. */
-function offsetOf(root: Node | null, { path, atKey }: PolicyFault): number {
-  let node: unknown = root;
-  let offset = root?.range?.[0] ?? 0;
-  for (const [depth, key] of path.entries()) {
-    const next = isMap(node)
-      ? node.items.find(pair => keyText(pair.key) === key)
-      : isSeq(node)
-        ? node.items[Number(key)]
-        : undefined;
-    if (next === undefined) break;
-    const isLast = depth === path.length - 1;
-    node = isPair(next) ? next.value : next;
-    offset =
-      startOf(isPair(next) && isLast && atKey ? next.key : node) ?? startOf(isPair(next) ? next.key : next) ?? offset;
-  }
-  return offset;
-}
-
-function keyText(key: unknown): string | undefined {
-  return typeof key === 'object' && key !== null && 'value' in key && typeof key.value === 'string'
-    ? key.value
-    : undefined;
-}
-
-function startOf(node: unknown): number | undefined {
-  if (typeof node !== 'object' || node === null || !('range' in node) || !Array.isArray(node.range)) return undefined;
-  const start: unknown = node.range[0];
-  return typeof start === 'number' ? start : undefined;
 }

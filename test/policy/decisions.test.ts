@@ -10,7 +10,7 @@ import {
   unusedExpectedFiles,
   updateFixture,
 } from '../support/decision-fixtures.ts';
-import { reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
 import { parseObject, startTestWebhook } from '../support/webhook.ts';
 
 /** Rows that a trigger cannot reach, each with the reason. */
@@ -40,7 +40,7 @@ t.test('every Pod of the table gets the same decision over HTTPS', async t => {
     await using webhook = await startTestWebhook({ policyText: text });
     for (const fixture of fixtures.filter(candidate => candidate.policyName === policyName)) {
       const { target, namespace, requester, pod } = fixture;
-      const review = reviewOf(pod, { namespace, ...requester });
+      const review = exampleReview(pod, { namespace, ...requester });
       const answer = await webhook.post(`${admissionPath(target)}?timeout=5s`, JSON.stringify(review));
       t.equal(answer.status, 200, fixture.name);
       compareAnswer(t, fixture, parseObject(answer.text));

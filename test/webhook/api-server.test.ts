@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { apply_patch } from 'jsonpatch';
 import t from 'tap';
 import { DEFAULT_LIMITS } from '../../src/webhook/limits.ts';
-import { podOf, reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { podOf } from '../support/pod.ts';
 import { parseObject, send, startTestWebhook, trustingAgent } from '../support/webhook.ts';
 
 // What the API server does, and what goes wrong with other webhooks. The labels are those of the project's notes on
@@ -31,10 +32,10 @@ t.test('an idle connection outlives the 90 s after which the API server gives it
   };
   await using webhook = await startTestWebhook({ limits });
   const agent = trustingAgent({ keepAlive: true, maxSockets: 1 });
-  const first = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf())), { agent });
+  const first = await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf())), { agent });
   // Node's own timers decide here, so real time must pass: three times the limit of a whole request.
   await delay(1200);
-  const second = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf())), { agent });
+  const second = await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf())), { agent });
   t.strictSame([first.status, second.status], [200, 200]);
   t.equal(Object.values(agent.freeSockets).flat().length, 1, 'over one connection');
   agent.destroy();
@@ -44,7 +45,7 @@ t.test('a Pod of more than 3 MiB is decided (T2)', async t => {
   // The API server takes 3 MiB (apiserver: pkg/server/config.go) and adds an envelope; fastify refuses 1 MiB by default.
   await using webhook = await startTestWebhook();
   const annotations = { note: 'x'.repeat(3.5 * 1024 * 1024) };
-  const answer = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf({}, { annotations }))));
+  const answer = await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf({}, { annotations }))));
   t.equal(answer.status, 200);
   t.equal(responseOf(answer.text)['allowed'], true);
 });
@@ -52,7 +53,7 @@ t.test('a Pod of more than 3 MiB is decided (T2)', async t => {
 t.test('__proto__ and constructor among the keys neither fail the Pod nor change the webhook (T4)', async t => {
   // fastify answers 400 by default, which under failurePolicy Ignore is a way round the sandbox.
   await using webhook = await startTestWebhook();
-  const poisoned = JSON.stringify(reviewOf(podOf())).replace(
+  const poisoned = JSON.stringify(exampleReview(podOf())).replace(
     '"containers":',
     '"__proto__":{"runtimeClassName":"gvisor","polluted":1},"nodeSelector":{"__proto__":"x","constructor":"y"},"constructor":{"prototype":{"polluted":1}},"containers":',
   );
@@ -73,7 +74,7 @@ t.test('fields newer than any library survive: the patch only adds (T14)', async
     initContainers: [{ name: 's', restartPolicy: 'Always', future: { deep: [1] } }],
     futureField: { a: 1 },
   });
-  const response = responseOf((await webhook.post(ENFORCE, JSON.stringify(reviewOf(pod)))).text);
+  const response = responseOf((await webhook.post(ENFORCE, JSON.stringify(exampleReview(pod)))).text);
   const patched: unknown = apply_patch(pod, patchOf(response));
   t.match(patched, pod, 'everything that was there is there');
   t.ok(patchOf(response).every(operation => parseObject(JSON.stringify(operation))['op'] === 'add'));
@@ -83,7 +84,7 @@ t.test('an existing nodeSelector is extended key by key, not replaced (T15)', as
   // add with a whole map replaces it (apiserver: pkg/admission/plugin/webhook/patch/json_patch_test.go).
   await using webhook = await startTestWebhook();
   const pod = podOf({ nodeSelector: { disktype: 'ssd' }, tolerations: [{ key: 'a', operator: 'Exists' }] });
-  const response = responseOf((await webhook.post(ENFORCE, JSON.stringify(reviewOf(pod)))).text);
+  const response = responseOf((await webhook.post(ENFORCE, JSON.stringify(exampleReview(pod)))).text);
   t.match(apply_patch(pod, patchOf(response)), {
     spec: {
       nodeSelector: { disktype: 'ssd', 'gvisor-injector/runsc': 'ready' },
@@ -96,12 +97,14 @@ t.test('the same Pod gets the same warnings and audit annotations at every call 
   // The API server keeps the first value of an annotation (apiserver: pkg/admission/attributes.go) and drops equal warnings only.
   await using webhook = await startTestWebhook();
   const pod = podOf({ hostIPC: true });
-  const first = responseOf((await webhook.post(ENFORCE, JSON.stringify(reviewOf(pod, { uid: 'one' })))).text);
+  const first = responseOf((await webhook.post(ENFORCE, JSON.stringify(exampleReview(pod, { uid: 'one' })))).text);
   const patched: unknown = apply_patch(pod, JSON.stringify(patchOf(first)));
-  const again = responseOf((await webhook.post(ENFORCE, JSON.stringify(reviewOf(pod, { uid: 'two' })))).text);
+  const again = responseOf((await webhook.post(ENFORCE, JSON.stringify(exampleReview(pod, { uid: 'two' })))).text);
   t.strictSame(again['auditAnnotations'], first['auditAnnotations']);
   t.strictSame(again['warnings'], first['warnings']);
-  const third = responseOf((await webhook.post(ENFORCE, JSON.stringify(reviewOf(patched, { uid: 'three' })))).text);
+  const third = responseOf(
+    (await webhook.post(ENFORCE, JSON.stringify(exampleReview(patched, { uid: 'three' })))).text,
+  );
   t.strictSame(third['warnings'], first['warnings'], 'also after the patch');
 });
 
@@ -109,8 +112,8 @@ t.test('a mirror Pod is left alone only when its own node presents it (T19)', as
   // A changed mirror Pod lies about what runs (kubernetes#105844); anybody can write the annotation.
   await using webhook = await startTestWebhook();
   const pod = podOf({ nodeName: 'n1' }, { annotations: { 'kubernetes.io/config.mirror': 'x' } });
-  const node = reviewOf(pod, { username: 'system:node:n1', groups: ['system:nodes'] });
-  const other = reviewOf(pod, { username: 'system:node:n2', groups: ['system:nodes'] });
+  const node = exampleReview(pod, { username: 'system:node:n1', groups: ['system:nodes'] });
+  const other = exampleReview(pod, { username: 'system:node:n2', groups: ['system:nodes'] });
   t.equal(responseOf((await webhook.post(ENFORCE, JSON.stringify(node))).text)['patch'], undefined);
   t.type(responseOf((await webhook.post(ENFORCE, JSON.stringify(other))).text)['patch'], 'string');
 });
@@ -121,7 +124,7 @@ t.test(
     // apiserver: pkg/admission/plugin/webhook/request/admissionreview.go
     await using webhook = await startTestWebhook();
     for (const path of [ENFORCE, '/mutate/audit/gvisor', '/mutate/pod', `${ENFORCE}/opt-out`]) {
-      const answer = await webhook.post(path, JSON.stringify(reviewOf(podOf(), { uid: `uid-of-${path}` })));
+      const answer = await webhook.post(path, JSON.stringify(exampleReview(podOf(), { uid: `uid-of-${path}` })));
       t.match(answer.headers, { 'content-type': /^application\/json/ });
       t.match(parseObject(answer.text), {
         apiVersion: 'admission.k8s.io/v1',
@@ -137,7 +140,10 @@ t.test(
 t.test('a denial is HTTP 200 with status 403, Forbidden and a message (B18)', async t => {
   // A denial sent as HTTP 500 loses its message (kubevirt#9578); codes below 400 become 400 (webhook/errors/statuserror.go).
   await using webhook = await startTestWebhook();
-  const answer = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf({ hostNetwork: true, hostPID: true }))));
+  const answer = await webhook.post(
+    ENFORCE,
+    JSON.stringify(exampleReview(podOf({ hostNetwork: true, hostPID: true }))),
+  );
   t.equal(answer.status, 200);
   t.match(responseOf(answer.text), {
     allowed: false,
@@ -161,7 +167,7 @@ t.test('every warning is printable and at most 120 characters, whatever the Pod 
     volumeDevices: [{ name: 'd\n\u001b[31m' }],
   }));
   const response = responseOf(
-    (await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf({ containers, nodeName: 'a\nb\u2028' }))))).text,
+    (await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf({ containers, nodeName: 'a\nb\u2028' }))))).text,
   );
   const warnings = Array.isArray(response['warnings']) ? response['warnings'].map(String) : [];
   t.equal(warnings.length, 20);
@@ -183,7 +189,7 @@ t.test('a Pod that has no name yet is recorded by its generateName (B27)', async
       ],
     },
   );
-  await webhook.post(ENFORCE, JSON.stringify(reviewOf(pod)));
+  await webhook.post(ENFORCE, JSON.stringify(exampleReview(pod)));
   const record = webhook.lines().at(-1);
   t.match(record, { generateName: 'web-7c5d-', ownerKind: 'ReplicaSet', ownerName: 'web-7c5d' });
   t.notOk(record !== undefined && 'name' in record);
@@ -194,12 +200,12 @@ t.test('the namespace is the one of the request, whatever the object says (B28)'
   await using webhook = await startTestWebhook();
   const exempt = await webhook.post(
     ENFORCE,
-    JSON.stringify(reviewOf(podOf({}, { namespace: 'team-a' }), { namespace: 'kube-system' })),
+    JSON.stringify(exampleReview(podOf({}, { namespace: 'team-a' }), { namespace: 'kube-system' })),
   );
   t.equal(responseOf(exempt.text)['patch'], undefined);
   const decided = await webhook.post(
     ENFORCE,
-    JSON.stringify(reviewOf(podOf({}, { namespace: 'kube-system' }), { namespace: 'team-a' })),
+    JSON.stringify(exampleReview(podOf({}, { namespace: 'kube-system' }), { namespace: 'team-a' })),
   );
   t.type(responseOf(decided.text)['patch'], 'string');
   t.equal(webhook.lines().at(-1)?.['namespace'], 'team-a');
@@ -208,8 +214,8 @@ t.test('the namespace is the one of the request, whatever the object says (B28)'
 t.test('a dry run gets the same answer and is marked in the record (B30)', async t => {
   // Only webhooks with sideEffects None see dry runs (kubernetes: pkg/apis/admissionregistration/validation).
   await using webhook = await startTestWebhook();
-  const wet = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf())));
-  const dry = await webhook.post(ENFORCE, JSON.stringify(reviewOf(podOf(), { dryRun: true })));
+  const wet = await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf())));
+  const dry = await webhook.post(ENFORCE, JSON.stringify(exampleReview(podOf(), { dryRun: true })));
   t.equal(dry.text, wet.text);
   t.strictSame(
     webhook

@@ -2,7 +2,8 @@ import { connect, type TLSSocket } from 'node:tls';
 import { once } from 'node:events';
 import t from 'tap';
 import { makeDevelopmentCertificates } from '../../src/certificates/development-certificates.ts';
-import { podOf, reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { podOf } from '../support/pod.ts';
 import {
   certificates,
   parseObject,
@@ -13,7 +14,7 @@ import {
 } from '../support/webhook.ts';
 
 const ENFORCE = '/mutate/enforce/gvisor';
-const GOOD = JSON.stringify(reviewOf(podOf()));
+const GOOD = JSON.stringify(exampleReview(podOf()));
 const stranger = await makeDevelopmentCertificates({ now: new Date(), dnsNames: ['x'], ipAddresses: [], days: 1 });
 
 const CLIENTS = {

@@ -1,18 +1,19 @@
 import { connect } from 'node:tls';
 import fc from 'fast-check';
 import t from 'tap';
-import { podOf, reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { podOf } from '../support/pod.ts';
 import { certificates, parseObject, startTestWebhook, type TestWebhook } from '../support/webhook.ts';
 
 const ENFORCE = '/mutate/enforce/gvisor';
-const GOOD = JSON.stringify(reviewOf(podOf()));
+const GOOD = JSON.stringify(exampleReview(podOf()));
 
 function without(path: 'uid' | 'kind' | 'operation' | 'userInfo' | 'object' | 'namespace'): string {
-  return JSON.stringify(reviewOf(podOf(), { request: { [path]: undefined } }));
+  return JSON.stringify(exampleReview(podOf(), { request: { [path]: undefined } }));
 }
 
 function withRequest(request: Readonly<Record<string, unknown>>): string {
-  return JSON.stringify(reviewOf(podOf(), { request }));
+  return JSON.stringify(exampleReview(podOf(), { request }));
 }
 
 /** Body, status, and what the sentence says. */
@@ -143,9 +144,9 @@ t.test(
       ],
       [podOf({}, { annotations: 'a' }), /metadata.annotations must be an object/],
     ] as const) {
-      const answer = await webhook.post(ENFORCE, JSON.stringify(reviewOf(object)));
+      const answer = await webhook.post(ENFORCE, JSON.stringify(exampleReview(object)));
       t.match(parseObject(answer.text), { response: { allowed: false, status: { code: 400, message: fault } } });
-      const audit = await webhook.post('/mutate/audit/gvisor', JSON.stringify(reviewOf(object)));
+      const audit = await webhook.post('/mutate/audit/gvisor', JSON.stringify(exampleReview(object)));
       t.match(parseObject(audit.text), { response: { allowed: true } });
     }
   },
@@ -249,11 +250,11 @@ t.test('for any bytes the answer is a 4xx with a sentence or an AdmissionReview 
       fc.string(),
       fc.anything({ withNullPrototype: false }).map(value => JSON.parse(JSON.stringify(value) ?? 'null') as unknown),
     )
-    .map(object => Buffer.from(JSON.stringify(reviewOf(object))));
+    .map(object => Buffer.from(JSON.stringify(exampleReview(object))));
   const strangeSpec = fc.jsonValue().map(value =>
     Buffer.from(
       JSON.stringify(
-        reviewOf(
+        exampleReview(
           podOf({
             nodeSelector: value,
             tolerations: [value],

@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import t from 'tap';
-import { podOf, reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { podOf } from '../support/pod.ts';
 import { certificates, parseObject, send, trustingAgent } from '../support/webhook.ts';
 
 t.test('serve loads no Kubernetes client and calls no API server, even where a Pod could', async t => {
@@ -68,7 +69,7 @@ t.test('serve loads no Kubernetes client and calls no API server, even where a P
       agent,
       headers: { 'content-type': 'application/json' },
     },
-    JSON.stringify(reviewOf(podOf())),
+    JSON.stringify(exampleReview(podOf())),
   );
   t.equal(answer.status, 200);
   child.kill('SIGTERM');

@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import t from 'tap';
-import { podOf, reviewOf } from '../support/review.ts';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { podOf } from '../support/pod.ts';
 import { startTestService } from '../support/service.ts';
 import { certificates, parseObject, send, startTestWebhook, trustingAgent } from '../support/webhook.ts';
 
 const ENFORCE = '/mutate/enforce/gvisor';
-const GOOD = JSON.stringify(reviewOf(podOf()));
+const GOOD = JSON.stringify(exampleReview(podOf()));
 
 t.test('constant load through a TLS keep-alive client over a stop has no failed request (T3)', async t => {
   // fastify answers 503 while it closes, and kube-proxy needs a moment to hear of it (openchoreo#3743).

@@ -1,6 +1,7 @@
-/** Builds AdmissionReviews as an API server sends them. */
+import { REVIEW_API_VERSION, REVIEW_KIND } from './admission-review.ts';
 
-export interface ReviewOptions {
+/** What an {@link exampleReview} may say of its request; the rest is as a ReplicaSet's Pod has it. */
+export interface ExampleReviewOptions {
   readonly uid?: string;
   readonly namespace?: string;
   readonly name?: string;
@@ -11,17 +12,19 @@ export interface ReviewOptions {
   readonly request?: Readonly<Record<string, unknown>>;
 }
 
-/** An AdmissionReview v1 about the creation of this Pod. */
-export function reviewOf(pod: unknown, options: ReviewOptions = {}): Record<string, unknown> {
+/** An AdmissionReview v1 about the creation of a Pod, as an API server sends it: for the demo, tests and measurements. */
+export function exampleReview(pod: unknown, options: ExampleReviewOptions = {}): Record<string, unknown> {
+  const pods = { group: '', version: 'v1', resource: 'pods' };
+  const kind = { group: '', version: 'v1', kind: 'Pod' };
   return {
-    kind: 'AdmissionReview',
-    apiVersion: 'admission.k8s.io/v1',
+    kind: REVIEW_KIND,
+    apiVersion: REVIEW_API_VERSION,
     request: {
       uid: options.uid ?? '705ab4f5-6393-11e8-b7cc-42010a800002',
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      resource: { group: '', version: 'v1', resource: 'pods' },
-      requestKind: { group: '', version: 'v1', kind: 'Pod' },
-      requestResource: { group: '', version: 'v1', resource: 'pods' },
+      kind,
+      resource: pods,
+      requestKind: kind,
+      requestResource: pods,
       name: options.name ?? '',
       namespace: options.namespace ?? 'team-a',
       operation: 'CREATE',
@@ -36,18 +39,5 @@ export function reviewOf(pod: unknown, options: ReviewOptions = {}): Record<stri
       options: { kind: 'CreateOptions', apiVersion: 'meta.k8s.io/v1', fieldManager: 'kubectl-create' },
       ...options.request,
     },
-  };
-}
-
-/** A small Pod. */
-export function podOf(
-  spec: Readonly<Record<string, unknown>> = {},
-  metadata: Readonly<Record<string, unknown>> = {},
-): Record<string, unknown> {
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name: 'web', namespace: 'team-a', ...metadata },
-    spec: { containers: [{ name: 'web', image: 'nginx' }], ...spec },
   };
 }
