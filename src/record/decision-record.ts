@@ -68,7 +68,7 @@ export const DecisionRecordSchema = v.pipe(
       v.description(`what gVisor treats otherwise than runc: code and field path; at most ${MAXIMUM_FINDINGS}`),
     ),
     findingsOmitted: v.exactOptional(count('how many more findings there were')),
-    patchOperations: count('number of JSON Patch operations; 0 when nothing changed'),
+    patchOperations: count('number of JSON Patch operations of the decision; 0 when it changes nothing'),
     durationMilliseconds: v.pipe(
       v.number(),
       v.minValue(0),
@@ -137,7 +137,7 @@ export function toDecisionRecord({
       .slice(0, MAXIMUM_FINDINGS)
       .map(({ code, path }) => ({ code, path: printable(path, NAME_LENGTH) })),
     ...(findings.length > MAXIMUM_FINDINGS ? { findingsOmitted: findings.length - MAXIMUM_FINDINGS } : {}),
-    patchOperations: isAudit ? 0 : decision.patch.length,
+    patchOperations: decision.patch.length,
     durationMilliseconds: Math.round(durationMilliseconds * 1000) / 1000,
     policyDigest,
   };
