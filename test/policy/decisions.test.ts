@@ -1,5 +1,9 @@
-import { apply_patch } from 'jsonpatch';
 import t, { type Test } from 'tap';
+import { parse as parseYaml } from 'yaml';
+import { applyPatch } from '../../src/documents/apply-patch.ts';
+import { injectText } from '../../src/documents/inject-text.ts';
+import { decide } from '../../src/policy/decide.ts';
+import { readPod } from '../../src/policy/pod.ts';
 import { admissionPath, TRIGGERS } from '../../src/policy/admission-path.ts';
 import { REASONS } from '../../src/policy/decision.ts';
 import {
@@ -55,6 +59,58 @@ t.test('every Pod of the table gets the same decision over HTTPS', async t => {
   }
 });
 
+t.test('every Pod of the table gets the same decision from inject, and the same Pod comes out of it', t => {
+  for (const fixture of fixtures) {
+    const { file, text, policy, target, namespace, requester } = fixture;
+    const { output, results } = injectText(text, {
+      file,
+      ask: pod => decide({ policy, target, namespace, pod, ...(requester === undefined ? {} : { requester }) }),
+    });
+    const decision = decideFixture(fixture);
+    t.strictSame(
+      results.map(result => toPlain(result.decision)),
+      [toPlain(decision)],
+      fixture.name,
+    );
+    t.strictSame(parseYaml(output), applyPatch(fixture.pod, decision.patch), `${fixture.name}: the Pod`);
+  }
+  t.end();
+});
+
+t.test('a Pod of a megabyte gets the same decision and the same Pod in all three ways', async t => {
+  const real = fixtures.find(({ name }) => name === 'replicaset-pod-as-sent');
+  if (real === undefined) throw new Error('the fixture is missing');
+  const { pod: object, policy, target, namespace, text } = real;
+  const large = enlarge(object);
+  const { pod } = readPod(large);
+  if (pod === undefined) throw new Error('the large Pod is no Pod');
+  const decision = decide({ policy, target, namespace, pod });
+  const json = JSON.stringify(large);
+  t.ok(json.length > 1_000_000, `${json.length} bytes`);
+  t.ok(text.length < 20_000);
+  const patched = applyPatch(large, decision.patch);
+  const injected = injectText(json, {
+    file: 'large.json',
+    ask: asked => decide({ policy, target, namespace, pod: asked }),
+  });
+  t.strictSame(JSON.parse(injected.output), patched, 'inject');
+  await using webhook = await startTestWebhook();
+  const answer = parseObject(
+    (await webhook.post(admissionPath(target), JSON.stringify(exampleReview(large, { namespace })))).text,
+  );
+  const response = parseObject(JSON.stringify(answer['response']));
+  const patch: unknown = JSON.parse(Buffer.from(String(response['patch']), 'base64').toString('utf8'));
+  t.strictSame(patch, JSON.parse(JSON.stringify(decision.patch)), 'HTTPS');
+});
+
+/** The Pod with enough environment variables to make it a megabyte. */
+function enlarge(object: unknown): Record<string, unknown> {
+  const pod = parseObject(JSON.stringify(object));
+  const spec = parseObject(JSON.stringify(pod['spec']));
+  const env = Array.from({ length: 10_000 }, (_, index) => ({ name: `VARIABLE_${index}`, value: 'x'.repeat(80) }));
+  return { ...pod, spec: { ...spec, initContainers: [{ name: 'large', image: 'tools', env }] } };
+}
+
 t.test('every row of the table is met by every trigger that can reach it', t => {
   const met = new Set(fixtures.map(fixture => `${decideFixture(fixture).reason} ${fixture.target.trigger}`));
   for (const reason of REASONS) {
@@ -98,5 +154,5 @@ function compareAnswer(t: Test, fixture: (typeof fixtures)[number], answer: Reco
     decision.outcome === 'patched',
     `${fixture.name}: patch and type go together`,
   );
-  t.doesNotThrow(() => apply_patch(fixture.pod, [...decision.patch]), `${fixture.name}: the patch applies`);
+  t.doesNotThrow(() => applyPatch(fixture.pod, decision.patch), `${fixture.name}: the patch applies`);
 }

@@ -145,9 +145,14 @@ t.test('a record has exactly these fields, in this order', t => {
   t.end();
 });
 
-t.test('a record of the audit trigger says audit mode and counts no patch operation', t => {
+t.test('a record of the audit trigger says audit mode and what would have been done', t => {
   const record = toDecisionRecord({ ...EXAMPLE, target: { trigger: 'audit', profile: 'gvisor' } });
-  t.match(record, { trigger: 'audit', mode: 'audit', outcome: 'patched', patchOperations: 0 });
+  t.match(record, {
+    trigger: 'audit',
+    mode: 'audit',
+    outcome: 'patched',
+    patchOperations: EXAMPLE.decision.patch.length,
+  });
   t.end();
 });
 
