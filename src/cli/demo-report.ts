@@ -34,7 +34,8 @@ function row(label: string, value: string): string {
 }
 
 function text(record: JsonObject, key: string): string {
-  return String(member(record, key) ?? '');
+  const value = member(record, key);
+  return typeof value === 'string' ? value : '';
 }
 
 function nameOf({ pod }: Scenario): string {

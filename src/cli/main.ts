@@ -63,5 +63,12 @@ function processIO(): CommandIO {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
   const { stdin, stdout, stderr, env } = process;
-  return { stdin, stdout, stdoutDescriptor: stdout.fd, stderr, colour: stdout.isTTY && !env['NO_COLOR'], signal: controller.signal };
+  return {
+    stdin,
+    stdout,
+    stdoutDescriptor: stdout.fd,
+    stderr,
+    colour: stdout.isTTY && !env['NO_COLOR'],
+    signal: controller.signal,
+  };
 }

@@ -74,14 +74,17 @@ export function createMetrics({ policyDigest, inFlight }: { policyDigest: string
   const duration = new Histogram({ ...mutable(METRICS.duration), buckets: DURATION_BUCKETS, registers });
   const reloads = new Counter({ ...mutable(METRICS.certificateReloads), registers });
   const expiry = new Gauge({ ...mutable(METRICS.certificateExpiry), registers });
-  new Gauge({ ...mutable(METRICS.policy), registers }).set({ digest: policyDigest }, 1);
-  new Gauge({
-    ...mutable(METRICS.inFlight),
-    registers,
-    collect() {
-      this.set(inFlight());
-    },
-  });
+  const policy = new Gauge({ ...mutable(METRICS.policy), registers });
+  policy.set({ digest: policyDigest }, 1);
+  registry.registerMetric(
+    new Gauge({
+      ...mutable(METRICS.inFlight),
+      registers: [],
+      collect() {
+        this.set(inFlight());
+      },
+    }),
+  );
   return {
     decided: ({ trigger }, { profile = '', outcome, reason, findings: found }, seconds) => {
       decisions.inc({ trigger, profile, outcome, reason });

@@ -1,3 +1,4 @@
+import { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../certificates/clock.ts';
@@ -124,10 +125,7 @@ function swapCertificate(
   pair: { certificate: string; key: string },
   clientAuthority: string | undefined,
 ): void {
-  const { server } = app;
-  if ('setSecureContext' in server && typeof server.setSecureContext === 'function') {
-    server.setSecureContext(secureContextOptions(pair, clientAuthority));
-  }
+  if (app.server instanceof HttpsServer) app.server.setSecureContext(secureContextOptions(pair, clientAuthority));
 }
 
 async function listen(app: FastifyInstance, { host, port }: Endpoint, flag: string): Promise<void> {

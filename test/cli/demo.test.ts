@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
+import { exitCode } from '../support/answers.ts';
 import { parseObject, send } from '../support/webhook.ts';
 
 function startDemo(folder: string, args: readonly string[]) {
@@ -22,7 +23,7 @@ t.test(
   async t => {
     const folder = join(t.testdir({}), 'run');
     const { child, output } = startDemo(folder, []);
-    t.equal((await once(child, 'exit'))[0], 0);
+    t.equal(await exitCode(child), 0);
     for (const reason of [
       'Sandboxed',
       'OptedOut',
@@ -53,6 +54,6 @@ t.test('demo --serve goes on answering until it is told to stop', async t => {
   );
   t.match(parseObject(answer.text), { kind: 'AdmissionReview', response: { allowed: true, patchType: 'JSONPatch' } });
   child.kill('SIGINT');
-  t.equal((await once(child, 'exit'))[0], 0);
+  t.equal(await exitCode(child), 0);
   t.strictSame(readdirSync(folder), [], 'nothing is left');
 });

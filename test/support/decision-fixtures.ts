@@ -47,11 +47,12 @@ export function decisionFixtures(): readonly DecisionFixture[] {
     const { policy: policyName = '', target, namespace = '', requester } = readQuestion(question);
     const policy = policies.get(policyName)?.policy;
     if (policy === undefined) throw new Error(`${name}: there is no policy fixture '${policyName}'`);
+    const pod: unknown = parse(text);
     return {
       name,
       file: `${FOLDER}/${name}.yaml`,
       text,
-      pod: parse(text),
+      pod,
       policyName,
       policy,
       target,

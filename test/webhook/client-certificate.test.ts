@@ -79,7 +79,9 @@ t.test('a resumed TLS 1.3 session without a certificate is not taken for a verif
     servername: 'gvisor-injector.gvisor-injector.svc',
   };
   const first = connect(options);
-  const [session] = await once(first, 'session');
+  const { promise, resolve } = Promise.withResolvers<Buffer>();
+  first.once('session', resolve);
+  const session = await promise;
   first.destroy();
   const resumed = connect({ ...options, session });
   await once(resumed, 'secureConnect');

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { podOf } from '../support/pod.ts';
+import { exitCode } from '../support/answers.ts';
 import { certificates, parseObject, send, trustingAgent } from '../support/webhook.ts';
 
 t.test('serve loads no Kubernetes client and calls no API server, even where a Pod could', async t => {
@@ -73,7 +74,7 @@ t.test('serve loads no Kubernetes client and calls no API server, even where a P
   );
   t.equal(answer.status, 200);
   child.kill('SIGTERM');
-  t.strictSame((await once(child, 'exit'))[0], 0);
+  t.strictSame(await exitCode(child), 0);
   apiServer.close();
   const modules = readFileSync(join(folder, 'modules'), 'utf8');
   t.match(modules, /node_modules\/fastify\//, 'the list of modules is a real one');

@@ -7,6 +7,7 @@ import { connect } from 'node:tls';
 import t from 'tap';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { podOf } from '../support/pod.ts';
+import { exitCode } from '../support/answers.ts';
 import { startTestService } from '../support/service.ts';
 import { certificates, parseObject, send, startTestWebhook, trustingAgent } from '../support/webhook.ts';
 
@@ -19,19 +20,19 @@ t.test('constant load through a TLS keep-alive client over a stop has no failed 
   await using staying = await startTestWebhook();
   await using service = await startTestService([leaving, staying]);
   const agent = trustingAgent({ keepAlive: true, maxSockets: 8 });
-  let isOver = false;
-  const results = { served: 0, failed: [] as string[] };
+  const failed: string[] = [];
+  const load = { isOver: false, served: 0 };
   const client = async (): Promise<void> => {
-    while (!isOver) {
+    while (!load.isOver) {
       try {
         const answer = await send(
           { port: service.port, path: ENFORCE, method: 'POST', agent, headers: { 'content-type': 'application/json' } },
           GOOD,
         );
-        if (answer.status === 200 && parseObject(answer.text)['kind'] === 'AdmissionReview') results.served++;
-        else results.failed.push(answer.text);
+        if (answer.status === 200 && parseObject(answer.text)['kind'] === 'AdmissionReview') load.served++;
+        else failed.push(answer.text);
       } catch (error) {
-        results.failed.push(String(error));
+        failed.push(String(error));
       }
     }
   };
@@ -44,11 +45,11 @@ t.test('constant load through a TLS keep-alive client over a stop has no failed 
   await stopped;
   const servedByLeaving = leaving.rawLines.length - before;
   await delay(200);
-  isOver = true;
+  load.isOver = true;
   await Promise.all(clients);
   agent.destroy();
-  t.strictSame(results.failed, [], `0 failed of ${results.served}`);
-  t.ok(results.served > 200, `${results.served} requests`);
+  t.strictSame(failed, [], `0 failed of ${load.served}`);
+  t.ok(load.served > 200, `${load.served} requests`);
   t.ok(servedByLeaving > 2, 'the leaving one went on serving');
 });
 
@@ -134,7 +135,7 @@ t.test('serve ends with exit code 0 after SIGTERM, having served until then', as
   while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
   const last = await post();
   t.match([last.status, last.headers.connection], [200, 'close']);
-  const [code] = await once(child, 'exit');
+  const code = await exitCode(child);
   agent.destroy();
   t.equal(code, 0);
   t.equal(errors.join(''), '', 'nothing on stderr');
