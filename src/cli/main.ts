@@ -63,6 +63,8 @@ function processIO(): CommandIO {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
   const { stdin, stdout, stderr, env } = process;
+  // `inject … | head`: nobody reads any more, so there is nothing left to do or to say.
+  stdout.on('error', () => process.exit(EXIT_CODES.failed));
   return {
     stdin,
     stdout,

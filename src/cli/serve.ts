@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { systemClock } from '../certificates/clock.ts';
 import { EXIT_CODES, systemErrorCode, UserError } from '../errors/user-error.ts';
 import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
-import { createLog, descriptorDestination } from '../record/log.ts';
+import { createLog, descriptorDestination, type LogDestination } from '../record/log.ts';
 import { DEFAULT_LIMITS } from '../webhook/limits.ts';
 import { startWebhook } from '../webhook/webhook.ts';
 import type { Command, CommandIO } from './command.ts';
@@ -53,14 +53,32 @@ A second SIGTERM stops at once.
   run: async (args, io) => {
     const flags = parseFlags(args, { command: NAME, flags: FLAGS });
     const drainSeconds = integer(flags, 'drain-seconds', DEFAULT_DRAIN_SECONDS, 3600);
-    const webhook = await start(flags, io);
-    if (!io.signal.aborted) await once(io.signal, 'abort');
-    await webhook.stop(drainSeconds * 1000);
+    const broken = new AbortController();
+    const destination = logDestination(io, error => broken.abort(unwritable(error)));
+    const webhook = await start(flags, destination);
+    const stop = AbortSignal.any([io.signal, broken.signal]);
+    if (!stop.aborted) await once(stop, 'abort');
+    await webhook.stop(broken.signal.aborted ? 0 : drainSeconds * 1000);
+    broken.signal.throwIfAborted();
     return EXIT_CODES.done;
   },
 };
 
-async function start(flags: Flags<typeof FLAGS>, io: CommandIO) {
+/** Records are worth more than serving: a webhook whose log is gone stops. */
+function logDestination(io: CommandIO, onError: (error: Error) => void): LogDestination {
+  if (io.stdoutDescriptor !== undefined) return descriptorDestination(io.stdoutDescriptor, onError);
+  io.stdout.on('error', onError);
+  return io.stdout;
+}
+
+function unwritable(cause: Error): UserError {
+  return new UserError('WriteFailed', `Cannot write the log to stdout: ${systemErrorCode(cause)}`, {
+    hint: 'Something must read what serve writes, for as long as it runs',
+    cause,
+  });
+}
+
+async function start(flags: Flags<typeof FLAGS>, destination: LogDestination) {
   const { cert, key, host } = flags;
   if (cert === undefined || key === undefined) {
     throw usageError(
@@ -87,7 +105,7 @@ async function start(flags: Flags<typeof FLAGS>, io: CommandIO) {
     webhook: { host, port },
     metrics: { host, port: metricsPort },
     limits: DEFAULT_LIMITS,
-    log: createLog(io.stdoutDescriptor === undefined ? io.stdout : descriptorDestination(io.stdoutDescriptor)),
+    log: createLog(destination),
     clock: systemClock,
   });
 }

@@ -44,9 +44,15 @@ export interface LogDestination {
   readonly write: (line: string) => void;
 }
 
-/** A destination that writes to a file descriptor at once: no line is lost at a crash, and it costs no more than an asynchronous one. */
-export function descriptorDestination(descriptor: number): LogDestination {
+/**
+ * A destination that writes to a file descriptor at once: no line is lost at a crash, and it costs no more than an
+ * asynchronous one.
+ *
+ * @param onError called when a line cannot be written, such as EPIPE after the reader went away
+ */
+export function descriptorDestination(descriptor: number, onError: (error: Error) => void): LogDestination {
   const destination = pino.destination({ fd: descriptor, sync: true });
+  destination.on('error', onError);
   return { write: line => void destination.write(line) };
 }
 

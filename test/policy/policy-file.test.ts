@@ -101,6 +101,7 @@ t.test('nearest() finds what a person meant and nothing that is far', t => {
     ['GVISOR', 'gvisor'],
     ['gvisorr', 'gvisor'],
     ['stict', 'strict'],
+    ['strcit', 'strict'],
     ['incompatable', 'incompatible'],
     ['kata', undefined],
     ['', undefined],

@@ -24,7 +24,7 @@ t.test('a line that is no decision is one printable line too, whatever a caller 
 
 t.test('a destination on a file descriptor has the line before the call returns', t => {
   const file = join(t.testdir({ log: '' }), 'log');
-  const log = createLog(descriptorDestination(openSync(file, 'a')));
+  const log = createLog(descriptorDestination(openSync(file, 'a'), error => t.fail(error.message)));
   log.decision(toDecisionRecord(EXAMPLE));
   log.info('stopped', {});
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n');

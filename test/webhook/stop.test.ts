@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { spawn } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -7,7 +6,7 @@ import { connect } from 'node:tls';
 import t from 'tap';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { podOf } from '../support/pod.ts';
-import { exitCode } from '../support/answers.ts';
+
 import { startTestService } from '../support/service.ts';
 import { certificates, parseObject, send, startTestWebhook, trustingAgent } from '../support/webhook.ts';
 
@@ -94,52 +93,6 @@ t.test('a request that is under way when the drain ends is answered', async t =>
   const chunks = await socket.setEncoding('utf8').toArray();
   t.match(chunks.join(''), /^HTTP\/1\.1 200 OK[\s\S]*"allowed":true/);
   await stopped;
-});
-
-t.test('serve ends with exit code 0 after SIGTERM, having served until then', async t => {
-  const folder = t.testdir({ 'tls.crt': certificates.serving.certificate, 'tls.key': certificates.serving.key });
-  const args = [
-    'src/cli/main.ts',
-    'serve',
-    '--cert',
-    join(folder, 'tls.crt'),
-    '--key',
-    join(folder, 'tls.key'),
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--metrics-port',
-    '0',
-    '--drain-seconds',
-    '1',
-  ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines: Record<string, unknown>[] = [];
-  const errors: string[] = [];
-  child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text));
-  const listening = Promise.withResolvers<string>();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    for (const line of text.trim().split('\n')) {
-      const parsed = parseObject(line);
-      lines.push(parsed);
-      if (parsed['message'] === 'listening') listening.resolve(String(parsed['address']));
-    }
-  });
-  const port = Number((await listening.promise).split(':').at(-1));
-  const agent = trustingAgent({ keepAlive: true });
-  const post = () =>
-    send({ port, path: ENFORCE, method: 'POST', agent, headers: { 'content-type': 'application/json' } }, GOOD);
-  t.equal((await post()).headers.connection, 'keep-alive');
-  child.kill('SIGTERM');
-  while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
-  const last = await post();
-  t.match([last.status, last.headers.connection], [200, 'close']);
-  const code = await exitCode(child);
-  agent.destroy();
-  t.equal(code, 0);
-  t.equal(errors.join(''), '', 'nothing on stderr');
-  t.equal(lines.filter(line => line['message'] === 'admission decision').length, 2, 'a record for each');
 });
 
 t.test('a webhook without a certificate is alive, not ready, and serves as soon as there is one', async t => {

@@ -1,0 +1,138 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { exampleReview } from '../../src/webhook/example-review.ts';
+import { exitCode } from '../support/answers.ts';
+import { podOf } from '../support/pod.ts';
+import { certificates, parseObject, send, trustingAgent } from '../support/webhook.ts';
+
+const REVIEW = JSON.stringify(exampleReview(podOf()));
+
+function startServe(args: readonly string[]) {
+  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: Record<string, unknown>[] = [];
+  const output = { stderr: '' };
+  const listening = Promise.withResolvers<number>();
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    for (const line of text.trim().split('\n')) {
+      const parsed = parseObject(line);
+      lines.push(parsed);
+      if (parsed['message'] === 'listening') listening.resolve(Number(String(parsed['address']).split(':').at(-1)));
+    }
+  });
+  return { child, lines, output, port: listening.promise };
+}
+
+function certificateFlags(t: Test): readonly string[] {
+  const { certificate, key } = certificates.serving;
+  const folder = t.testdir({ 'tls.crt': certificate, 'tls.key': key, 'ca.crt': certificates.ca, 'empty.crt': '' });
+  return [
+    '--cert',
+    join(folder, 'tls.crt'),
+    '--key',
+    join(folder, 'tls.key'),
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+    '--metrics-port',
+    '0',
+  ];
+}
+
+async function post(port: number) {
+  const agent = trustingAgent({ keepAlive: false });
+  const headers = { 'content-type': 'application/json' };
+  return await send({ port, path: '/mutate/enforce/gvisor', method: 'POST', agent, headers }, REVIEW);
+}
+
+t.test('serve ends with exit code 0 after SIGTERM, having served until then', async t => {
+  const { child, lines, output, port } = startServe([...certificateFlags(t), '--drain-seconds', '1']);
+  t.equal((await post(await port)).status, 200);
+  child.kill('SIGTERM');
+  while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
+  const last = await post(await port);
+  t.match([last.status, last.headers.connection], [200, 'close']);
+  t.equal(await exitCode(child), 0);
+  t.equal(output.stderr, '', 'nothing on stderr');
+  t.equal(lines.filter(line => line['message'] === 'admission decision').length, 2, 'a record for each');
+});
+
+t.test('a second SIGTERM stops at once', async t => {
+  const { child, lines, port } = startServe([...certificateFlags(t), '--drain-seconds', '3000']);
+  await port;
+  child.kill('SIGTERM');
+  while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
+  child.kill('SIGTERM');
+  t.equal(await exitCode(child), null, 'ended by the signal');
+});
+
+t.test('serve stops when nobody reads its log any more: no decision goes unrecorded', async t => {
+  const { child, output, port } = startServe(certificateFlags(t));
+  const number = await port;
+  child.stdout.destroy();
+  await once(child.stdout, 'close');
+  await post(number);
+  t.equal(await exitCode(child), 1);
+  t.match(output.stderr, /^error: Cannot write the log to stdout: EPIPE\nhint: /);
+});
+
+t.test('serve says what is wrong with its flags and files, without a stack', async t => {
+  const good = certificateFlags(t);
+  const folder = t.testdirName;
+  for (const [args, code, message] of [
+    [[], 2, /^error: --cert and --key are needed\nhint: .*demo --serve/],
+    [[...good, '--prot', '1'], 2, /^error: Unknown flag '--prot'\nhint: Did you mean '--port'\?/],
+    [[...good, '--port'], 2, /^error: Flag '--port' needs a value/],
+    [[...good, '--port', '70000'], 2, /^error: --port must be a whole number from 0 to 65535, not '70000'/],
+    [[...good, '--drain-seconds', 'soon'], 2, /^error: --drain-seconds must be a whole number/],
+    [[...good, 'extra'], 2, /^error: Unexpected argument 'extra'/],
+    [[...good, '--require-client-certificate'], 2, /^error: --require-client-certificate needs --client-ca/],
+    [[...good, '--require-client-certificate=yes'], 2, /^error: Flag '--require-client-certificate' takes no value/],
+    [[...good, '--client-ca', join(folder, 'none.crt')], 2, /^error: Cannot read --client-ca '.*none\.crt': ENOENT/],
+    [[...good, '--client-ca', join(folder, 'empty.crt')], 2, /^error: There is no certificate in --client-ca/],
+    [
+      [...good, '--policy', join(folder, 'none.yaml')],
+      2,
+      /^error: Cannot read the policy file '.*none\.yaml': ENOENT\nhint: /,
+    ],
+    [
+      [...good, '--policy', 'test/fixtures/faulty-policies/syntax.yaml'],
+      2,
+      /^error: Cannot use the policy .*: 2 faults\n.*syntax\.yaml:5:1: /,
+    ],
+    [[...good, '--host', '192.0.2.1'], 1, /^error: Cannot listen on port 0: EADDRNOTAVAIL\nhint: /],
+  ] as const) {
+    const { child, output } = startServe(args);
+    t.equal(await exitCode(child), code, args.join(' '));
+    t.match(output.stderr, message);
+    t.notMatch(output.stderr, /\n {4}at /, 'no stack');
+  }
+});
+
+t.test('serve verifies client certificates against --client-ca', async t => {
+  const flags = certificateFlags(t);
+  const { child, lines, port } = startServe([
+    ...flags,
+    '--client-ca',
+    join(t.testdirName, 'ca.crt'),
+    '--require-client-certificate',
+    '--drain-seconds',
+    '0',
+  ]);
+  t.equal((await post(await port)).status, 401);
+  const { certificate: cert, key } = certificates.client;
+  const agent = trustingAgent({ keepAlive: false, cert, key });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await send(
+    { port: await port, path: '/mutate/enforce/gvisor', method: 'POST', agent, headers },
+    REVIEW,
+  );
+  t.equal(answer.status, 200);
+  t.equal(lines.at(-1)?.['clientCertificate'], 'verified');
+  child.kill('SIGTERM');
+  t.equal(await exitCode(child), 0);
+});
