@@ -42,7 +42,7 @@ export class AdmissionHandler {
    * @throws {Refusal} when the body is no AdmissionReview about the creation of a Pod
    */
   answer(call: AdmissionCall): string {
-    const request = readAdmissionReview(parseJsonBody(call.body, this.#options.limits.depth));
+    const request = readAdmissionReview(parseJsonBody(call.body, this.#options.limits));
     const { pod, fault } = readPod(request.object);
     if (pod === undefined) return this.#answerMalformed(request, call.target, fault);
     const { policy } = this.#options;

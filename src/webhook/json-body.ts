@@ -1,10 +1,12 @@
 import { isUtf8 } from 'node:buffer';
 import { isJsonObject } from '../policy/json.ts';
 import { findDuplicateKey } from './duplicate-key.ts';
+import type { Limits } from './limits.ts';
 import { endOfString, QUOTE } from './json-string.ts';
 import { Refusal } from './refusal.ts';
 
 const COLON = 0x3a;
+const COMMA = 0x2c;
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
 const CLOSE_BRACE = 0x7d;
@@ -18,14 +20,17 @@ const CLOSE_BRACKET = 0x5d;
  * A duplicate key is refused, since two parsers may disagree on which value counts. Searching for one costs more than
  * parsing, so the colons of the text are counted against the keys of the value first.
  *
- * @throws {Refusal} BodyEmpty, TextInvalid, NestedTooDeeply, JsonInvalid, BodyTruncated or DuplicateKey
+ * @throws {Refusal} BodyEmpty, TextInvalid, NestedTooDeeply, BodyTooLarge, JsonInvalid, BodyTruncated or DuplicateKey
  */
-export function parseJsonBody(body: Buffer, maximumDepth: number): unknown {
+export function parseJsonBody(body: Buffer, limits: Pick<Limits, 'depth' | 'values'>): unknown {
   if (body.length === 0) throw new Refusal('BodyEmpty', 'the body is empty; send an AdmissionReview as JSON');
   if (!isUtf8(body)) throw new Refusal('TextInvalid', 'the body is not UTF-8');
-  const { colons, depth } = measure(body);
-  if (depth > maximumDepth) {
-    throw new Refusal('NestedTooDeeply', `the body nests ${depth} levels deep; ${maximumDepth} are accepted`);
+  const { colons, depth, values } = measure(body);
+  if (depth > limits.depth) {
+    throw new Refusal('NestedTooDeeply', `the body nests ${depth} levels deep; ${limits.depth} are accepted`);
+  }
+  if (values > limits.values) {
+    throw new Refusal('BodyTooLarge', `the body holds ${values} members and items; ${limits.values} are accepted`);
   }
   const value = parse(body.toString('utf8'));
   if (countKeys(value) !== colons) {
@@ -35,9 +40,10 @@ export function parseJsonBody(body: Buffer, maximumDepth: number): unknown {
   return value;
 }
 
-/** Colons outside strings, one for each member of an object, and the deepest nesting. */
-function measure(body: Buffer): { readonly colons: number; readonly depth: number } {
+/** Colons outside strings, one for each member of an object; the deepest nesting; an upper bound of members and items. */
+function measure(body: Buffer): { readonly colons: number; readonly depth: number; readonly values: number } {
   let colons = 0;
+  let values = 0;
   let level = 0;
   let depth = 0;
   const end = body.length;
@@ -46,11 +52,15 @@ function measure(body: Buffer): { readonly colons: number; readonly depth: numbe
       case QUOTE:
         index = endOfString(body, index);
         break;
+      case COMMA:
+        values++;
+        break;
       case COLON:
         colons++;
         break;
       case OPEN_BRACE:
       case OPEN_BRACKET:
+        values++;
         if (++level > depth) depth = level;
         break;
       case CLOSE_BRACE:
@@ -60,7 +70,7 @@ function measure(body: Buffer): { readonly colons: number; readonly depth: numbe
       default:
     }
   }
-  return { colons, depth };
+  return { colons, depth, values };
 }
 
 function parse(text: string): unknown {
