@@ -1,47 +1,13 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { exitCode } from '../support/answers.ts';
 import { podOf } from '../support/pod.ts';
-import { certificates, parseObject, send, trustingAgent } from '../support/webhook.ts';
+import { serveFlags, startServe } from '../support/serve.ts';
+import { certificates, send, trustingAgent } from '../support/webhook.ts';
 
 const REVIEW = JSON.stringify(exampleReview(podOf()));
-
-function startServe(args: readonly string[]) {
-  const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const lines: Record<string, unknown>[] = [];
-  const output = { stderr: '' };
-  const listening = Promise.withResolvers<number>();
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    for (const line of text.trim().split('\n')) {
-      const parsed = parseObject(line);
-      lines.push(parsed);
-      if (parsed['message'] === 'listening') listening.resolve(Number(String(parsed['address']).split(':').at(-1)));
-    }
-  });
-  return { child, lines, output, port: listening.promise };
-}
-
-function certificateFlags(t: Test): readonly string[] {
-  const { certificate, key } = certificates.serving;
-  const folder = t.testdir({ 'tls.crt': certificate, 'tls.key': key, 'ca.crt': certificates.ca, 'empty.crt': '' });
-  return [
-    '--cert',
-    join(folder, 'tls.crt'),
-    '--key',
-    join(folder, 'tls.key'),
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--metrics-port',
-    '0',
-  ];
-}
 
 async function post(port: number) {
   const agent = trustingAgent({ keepAlive: false });
@@ -50,7 +16,7 @@ async function post(port: number) {
 }
 
 t.test('serve ends with exit code 0 after SIGTERM, having served until then', async t => {
-  const { child, lines, output, port } = startServe([...certificateFlags(t), '--drain-seconds', '1']);
+  const { child, lines, output, port } = startServe([...serveFlags(t), '--drain-seconds', '1']);
   t.equal((await post(await port)).status, 200);
   child.kill('SIGTERM');
   while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
@@ -62,7 +28,7 @@ t.test('serve ends with exit code 0 after SIGTERM, having served until then', as
 });
 
 t.test('a second SIGTERM stops at once', async t => {
-  const { child, lines, port } = startServe([...certificateFlags(t), '--drain-seconds', '3000']);
+  const { child, lines, port } = startServe([...serveFlags(t), '--drain-seconds', '3000']);
   await port;
   child.kill('SIGTERM');
   while (lines.at(-1)?.['message'] !== 'draining before the stop') await delay(10);
@@ -71,17 +37,16 @@ t.test('a second SIGTERM stops at once', async t => {
 });
 
 t.test('serve stops when nobody reads its log any more: no decision goes unrecorded', async t => {
-  const { child, output, port } = startServe(certificateFlags(t));
+  const { child, output, port } = startServe(serveFlags(t));
   const number = await port;
-  child.stdout.destroy();
-  await once(child.stdout, 'close');
+  child.stdout?.destroy();
   await post(number);
   t.equal(await exitCode(child), 1);
   t.match(output.stderr, /^error: Cannot write the log to stdout: EPIPE\nhint: /);
 });
 
 t.test('serve says what is wrong with its flags and files, without a stack', async t => {
-  const good = certificateFlags(t);
+  const good = serveFlags(t);
   const folder = t.testdirName;
   for (const [args, code, message] of [
     [[], 2, /^error: --cert and --key are needed\nhint: .*demo --serve/],
@@ -114,7 +79,7 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
 });
 
 t.test('serve verifies client certificates against --client-ca', async t => {
-  const flags = certificateFlags(t);
+  const flags = serveFlags(t);
   const { child, lines, port } = startServe([
     ...flags,
     '--client-ca',

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { NODE_OPTIONS } from '../../src/manifest/webhook-container.ts';
 import { DEFAULT_LIMITS } from '../../src/webhook/limits.ts';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { exitCode } from '../support/answers.ts';
 import { podOf } from '../support/pod.ts';
-import { certificates, send, trustingAgent } from '../support/webhook.ts';
+import { serveFlags, startServe } from '../support/serve.ts';
+import { send, trustingAgent } from '../support/webhook.ts';
 
 const COUNT = DEFAULT_LIMITS.values - 50;
 
@@ -29,33 +28,8 @@ const BODIES: Readonly<Record<string, (count: number) => string>> = {
 };
 
 t.test('no body ends the process with the heap that the Deployment gives it', async t => {
-  const { certificate, key } = certificates.serving;
-  const folder = t.testdir({ 'tls.crt': certificate, 'tls.key': key });
-  const args = [
-    'src/cli/main.ts',
-    'serve',
-    '--cert',
-    join(folder, 'tls.crt'),
-    '--key',
-    join(folder, 'tls.key'),
-    '--host',
-    '127.0.0.1',
-    '--port',
-    '0',
-    '--metrics-port',
-    '0',
-    '--drain-seconds',
-    '0',
-  ];
-  const child = spawn(process.execPath, args, {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { PATH: process.env['PATH'], NODE_OPTIONS },
-  });
-  const { promise: port, resolve } = Promise.withResolvers<number>();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const address = /"address":"([^"]+)"/.exec(text)?.[1];
-    if (address !== undefined) resolve(Number(address.split(':').at(-1)));
-  });
+  const flags = [...serveFlags(t), '--drain-seconds', '0'];
+  const { child, port } = startServe(flags, { environment: { NODE_OPTIONS } });
   const agent = trustingAgent({ keepAlive: true });
   const request = {
     port: await port,
