@@ -5,7 +5,7 @@ import {
 } from '../src/certificates/development-certificates.ts';
 import { checkServingPair } from '../src/certificates/serving-pair.ts';
 import { UserError } from '../src/errors/user-error.ts';
-import { readOptional, writeChanged } from './write-whole.ts';
+import { readOptional, writeChanged } from './write-files.ts';
 
 /** The authority's certificate and the serving pair, as their files hold them. */
 export interface CertificateFiles {

@@ -14,7 +14,7 @@ import {
   SECRET_FILE,
   secretText,
 } from './kubernetes-files.ts';
-import { openFolder, readOptional, writeChanged } from './write-whole.ts';
+import { openFolder, readOptional, writeChanged } from './write-files.ts';
 
 /** The world as the command may see it. */
 export interface MakeCertificatesIO {

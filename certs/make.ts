@@ -1,3 +1,4 @@
+import { describeError } from '../src/cli/describe-error.ts';
 import { UserError } from '../src/errors/user-error.ts';
 import { makeCertificates } from './make-certificates.ts';
 
@@ -5,7 +6,6 @@ try {
   process.exitCode = await makeCertificates(process.argv.slice(2), { stdout: process.stdout, now: new Date() });
 } catch (error) {
   if (!(error instanceof UserError)) throw error;
-  const hint = error.hint === undefined ? [] : [`hint: ${error.hint}`];
-  process.stderr.write(`${[`error: ${error.message}`, ...error.details, ...hint].join('\n')}\n`);
+  process.stderr.write(describeError(error));
   process.exitCode = error.exitCode;
 }

@@ -11,14 +11,15 @@ const ROOMS: Readonly<
 > = {
   errors: { rooms: [], packages: [], node: false },
   policy: { rooms: [], packages: ['valibot'], node: false },
+  files: { rooms: ['errors'], packages: [], node: true },
   kube: { rooms: [], packages: ['@kubernetes/client-node'], node: false },
   record: { rooms: ['policy'], packages: ['pino', 'valibot'], node: true },
   documents: { rooms: ['errors', 'policy'], packages: ['jsonpatch', 'yaml'], node: true },
   certificates: { rooms: ['errors'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
-  manifest: { rooms: ['errors', 'kube', 'policy'], packages: ['yaml'], node: true },
+  manifest: { rooms: ['errors', 'files', 'kube', 'policy'], packages: ['yaml'], node: true },
   webhook: { rooms: ['certificates', 'errors', 'policy', 'record'], packages: ['fastify', 'prom-client'], node: true },
   cli: {
-    rooms: ['certificates', 'documents', 'errors', 'manifest', 'policy', 'record', 'webhook'],
+    rooms: ['certificates', 'documents', 'errors', 'files', 'manifest', 'policy', 'record', 'webhook'],
     packages: [],
     node: true,
   },

@@ -2,6 +2,7 @@
 import { EXIT_CODES, type ExitCode, UserError } from '../errors/user-error.ts';
 import { nearest } from '../policy/nearest.ts';
 import type { Command, CommandIO } from './command.ts';
+import { describeError } from './describe-error.ts';
 
 /** Loaded only when they run, so that each command pays for its own rooms alone. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
@@ -13,7 +14,12 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   demo: async () => (await import('./demo.ts')).demo,
 };
 
-process.exitCode = await main(process.argv.slice(2));
+// No top-level await: the bundle is CommonJS.
+void start();
+
+async function start(): Promise<void> {
+  process.exitCode = await main(process.argv.slice(2));
+}
 
 async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
   const io = processIO();
@@ -21,12 +27,7 @@ async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
     return await run(name, args, io);
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    const lines = [
-      `error: ${error.message}`,
-      ...error.details,
-      ...(error.hint === undefined ? [] : [`hint: ${error.hint}`]),
-    ];
-    io.stderr.write(`${lines.join('\n')}\n`);
+    io.stderr.write(describeError(error));
     return error.exitCode;
   }
 }

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { parsePolicyDocument, type PolicyDocument } from '../documents/policy-document.ts';
-import { systemErrorCode, UserError } from '../errors/user-error.ts';
+import { readText } from '../files/read-text.ts';
 import { DEFAULT_POLICY_TEXT } from '../policy/default-policy.ts';
 
 /**
@@ -12,14 +11,6 @@ import { DEFAULT_POLICY_TEXT } from '../policy/default-policy.ts';
  */
 export async function readPolicyFile(file: string | undefined, namespace: string): Promise<PolicyDocument> {
   if (file === undefined) return parsePolicyDocument(DEFAULT_POLICY_TEXT, { file: 'the default policy', namespace });
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UserError('FileUnreadable', `Cannot read the policy file '${file}': ${systemErrorCode(cause)}`, {
-      hint: 'Name a readable YAML file with --policy, or leave the flag out for the default policy',
-      cause,
-    });
-  }
-  return parsePolicyDocument(text, { file, namespace });
+  const hint = 'Name a readable YAML file with --policy, or leave the flag out for the default policy';
+  return parsePolicyDocument(await readText(file, { what: 'the policy file', hint }), { file, namespace });
 }

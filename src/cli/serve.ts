@@ -1,7 +1,9 @@
-import { readFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { systemClock } from '../certificates/clock.ts';
 import { EXIT_CODES, systemErrorCode, UserError } from '../errors/user-error.ts';
+import { readText } from '../files/read-text.ts';
+import { METRICS_PORT, WEBHOOK_PORT } from '../manifest/names.ts';
+import { DRAIN_SECONDS } from '../manifest/webhook-container.ts';
 import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
 import { createLog, descriptorDestination, type LogDestination } from '../record/log.ts';
 import { DEFAULT_LIMITS } from '../webhook/limits.ts';
@@ -25,10 +27,6 @@ const FLAGS = {
   'drain-seconds': 'string',
 } as const;
 
-const DEFAULT_PORT = 10250;
-const DEFAULT_METRICS_PORT = 9090;
-const DEFAULT_DRAIN_SECONDS = 15;
-
 /** Runs the webhook until it is told to stop. */
 export const serve: Command = {
   summary: 'answer the API server: the admission webhook',
@@ -42,17 +40,17 @@ needs is in the request. One JSON line for each decision goes to stdout.
   --policy FILE                  the policy; without it one profile, gvisor
   --namespace NAME               namespace of the product, exempt with its companions (${DEFAULT_NAMESPACE})
   --host ADDRESS                 address to listen on (all)
-  --port NUMBER                  HTTPS: /mutate/..., /livez, /readyz (${DEFAULT_PORT})
-  --metrics-port NUMBER          HTTP: /metrics, /livez, /readyz (${DEFAULT_METRICS_PORT})
+  --port NUMBER                  HTTPS: /mutate/..., /livez, /readyz (${WEBHOOK_PORT})
+  --metrics-port NUMBER          HTTP: /metrics, /livez, /readyz (${METRICS_PORT})
   --client-ca FILE               PEM bundle to verify client certificates against
   --require-client-certificate   refuse /mutate without a verified client certificate; probes stay open
-  --drain-seconds NUMBER         how long to go on serving, not ready, after SIGTERM (${DEFAULT_DRAIN_SECONDS})
+  --drain-seconds NUMBER         how long to go on serving, not ready, after SIGTERM (${DRAIN_SECONDS})
 
 A second SIGTERM stops at once.
 `,
   run: async (args, io) => {
     const flags = parseFlags(args, { command: NAME, flags: FLAGS });
-    const drainSeconds = integer(flags, 'drain-seconds', DEFAULT_DRAIN_SECONDS, 3600);
+    const drainSeconds = integer(flags, 'drain-seconds', DRAIN_SECONDS, 3600);
     const broken = new AbortController();
     const destination = logDestination(io, error => broken.abort(unwritable(error)));
     const webhook = await start(flags, destination);
@@ -92,8 +90,8 @@ async function start(flags: Flags<typeof FLAGS>, destination: LogDestination) {
   if (requireClientCertificate && clientCA === undefined) {
     throw usageError(NAME, '--require-client-certificate needs --client-ca, or no certificate could be verified');
   }
-  const port = integer(flags, 'port', DEFAULT_PORT, 65_535);
-  const metricsPort = integer(flags, 'metrics-port', DEFAULT_METRICS_PORT, 65_535);
+  const port = integer(flags, 'port', WEBHOOK_PORT, 65_535);
+  const metricsPort = integer(flags, 'metrics-port', METRICS_PORT, 65_535);
   const { policy, digest } = await readPolicyFile(flags.policy, flags.namespace ?? DEFAULT_NAMESPACE);
   return await startWebhook({
     policy,
@@ -121,12 +119,8 @@ function integer(
 }
 
 async function readAuthority(file: string): Promise<string> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new UserError('FileUnreadable', `Cannot read --client-ca '${file}': ${systemErrorCode(cause)}`, { cause });
-  }
+  const hint = 'Name a readable PEM bundle with --client-ca, or leave the flag out';
+  const text = await readText(file, { what: 'the client authorities', hint });
   if (!text.includes('-----BEGIN CERTIFICATE-----')) {
     throw new UserError('CertificateUnusable', `There is no certificate in --client-ca '${file}'`, {
       hint: 'It must be a PEM bundle of certificate authorities',

@@ -8,20 +8,11 @@ import t from 'tap';
 import { parse } from 'yaml';
 import { makeCertificates } from '../../certs/make-certificates.ts';
 import { checkServingPair } from '../../src/certificates/serving-pair.ts';
+import { KUSTOMIZE, WITH_KUSTOMIZE } from '../support/kustomize.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const DAY = 24 * 60 * 60 * 1000;
 const FILES = ['ca.crt', 'kustomization.yaml', 'secret.yaml', 'tls.crt', 'tls.key'];
-const HAS_KUSTOMIZE = hasKustomize();
-
-function hasKustomize(): boolean {
-  try {
-    execFileSync('kustomize', ['version']);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function make(output: string, { args = [], now = NOW }: { args?: string[]; now?: Date } = {}): Promise<string> {
   const stdout = new PassThrough();
@@ -195,23 +186,19 @@ t.test('--help begins with an example', async t => {
   t.match(await make('nowhere', { args: ['--help'] }), /^npm run certs && kubectl apply -k certs\/development\n/);
 });
 
-t.test(
-  'kustomize fills caBundle in every entry',
-  { skip: HAS_KUSTOMIZE ? false : 'no kustomize on the PATH' },
-  async t => {
-    const folder = t.testdir();
-    for (const args of [[], ['--namespace', 'sandboxes']]) {
-      await make(folder, { args });
-      const built = execFileSync('kustomize', ['build', folder]).toString();
-      const webhooks = built.match(/^ {4}service:$/gm) ?? [];
-      const bundles = built.match(/^ {4}caBundle: .*$/gm) ?? [];
-      t.ok(webhooks.length > 0);
-      t.equal(bundles.length, webhooks.length);
-      const expected = `    caBundle: ${base64(read(folder, 'ca.crt'))}`;
-      t.strictSame(new Set(bundles), new Set([expected]));
-    }
-  },
-);
+t.test('kustomize fills caBundle in every entry', WITH_KUSTOMIZE, async t => {
+  const folder = t.testdir();
+  for (const args of [[], ['--namespace', 'sandboxes']]) {
+    await make(folder, { args });
+    const built = execFileSync(KUSTOMIZE ?? '', ['build', folder]).toString();
+    const webhooks = built.match(/^ {4}service:$/gm) ?? [];
+    const bundles = built.match(/^ {4}caBundle: .*$/gm) ?? [];
+    t.ok(webhooks.length > 0);
+    t.equal(bundles.length, webhooks.length);
+    const expected = `    caBundle: ${base64(read(folder, 'ca.crt'))}`;
+    t.strictSame(new Set(bundles), new Set([expected]));
+  }
+});
 
 t.test('node certs/make.ts ends with the exit code of the failure', async t => {
   const script = resolve(import.meta.dirname, '../../certs/make.ts');

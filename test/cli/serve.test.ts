@@ -57,7 +57,11 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
     [[...good, 'extra'], 2, /^error: Unexpected argument 'extra'/],
     [[...good, '--require-client-certificate'], 2, /^error: --require-client-certificate needs --client-ca/],
     [[...good, '--require-client-certificate=yes'], 2, /^error: Flag '--require-client-certificate' takes no value/],
-    [[...good, '--client-ca', join(folder, 'none.crt')], 2, /^error: Cannot read --client-ca '.*none\.crt': ENOENT/],
+    [
+      [...good, '--client-ca', join(folder, 'none.crt')],
+      2,
+      /^error: Cannot read the client authorities '.*none\.crt': ENOENT/,
+    ],
     [[...good, '--client-ca', join(folder, 'empty.crt')], 2, /^error: There is no certificate in --client-ca/],
     [
       [...good, '--policy', join(folder, 'none.yaml')],

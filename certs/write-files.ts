@@ -1,7 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { chmod, mkdir, open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { chmod, mkdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemErrorCode, UserError } from '../src/errors/user-error.ts';
+import { writeWhole } from '../src/files/write-whole.ts';
 
 /** A file of a folder, whole. */
 export interface FileToWrite {
@@ -43,7 +43,7 @@ export async function writeChanged(folder: string, files: readonly FileToWrite[]
   const written: string[] = [];
   for (const file of files) {
     if ((await readOptional(folder, file.name)) !== file.text) {
-      await writeWhole(folder, file);
+      await writeFile(folder, file);
       written.push(file.name);
     } else if (file.secret) {
       await chmod(join(folder, file.name), 0o600);
@@ -52,21 +52,11 @@ export async function writeChanged(folder: string, files: readonly FileToWrite[]
   return written;
 }
 
-/** A reader sees the old file or the new one, never half of one, and never a key that others may read. */
-async function writeWhole(folder: string, { name, text, secret }: FileToWrite): Promise<void> {
+async function writeFile(folder: string, { name, text, secret }: FileToWrite): Promise<void> {
   const path = join(folder, name);
-  const temporary = `${path}.${randomUUID()}.tmp`;
   try {
-    const file = await open(temporary, 'wx', secret ? 0o600 : 0o644);
-    try {
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    await writeWhole(path, text, secret ? 0o600 : 0o644);
   } catch (cause) {
-    await rm(temporary, { force: true });
     throw writeFailed(path, cause);
   }
 }

@@ -1,0 +1,85 @@
+import { EXIT_CODES, type ExitCode } from '../errors/user-error.ts';
+import { readText } from '../files/read-text.ts';
+import { parseCABundle } from '../manifest/ca-bundle.ts';
+import { manifestFiles } from '../manifest/manifest-folder.ts';
+import type { Manifest } from '../manifest/manifest.ts';
+import { DEFAULT_IMAGE } from '../manifest/names.ts';
+import { printStream } from '../manifest/print-manifest.ts';
+import { renderManifests } from '../manifest/render-manifests.ts';
+import { writeFolder } from '../manifest/write-folder.ts';
+import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
+import type { Command, CommandIO } from './command.ts';
+import { type Flags, parseFlags, usageError } from './flags.ts';
+import { readPolicyFile } from './policy-file.ts';
+
+const NAME = 'render';
+const FLAGS = {
+  policy: 'string',
+  namespace: 'string',
+  image: 'string',
+  'ca-bundle': 'string',
+  output: 'string',
+} as const;
+
+/** A DNS-1123 label that leaves room for the suffix `-proof`, and none that Kubernetes keeps for itself. */
+const NAMESPACE = /^(?!kube-)[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?$/;
+const IMAGE = /^[a-z0-9][A-Za-z0-9._/:@-]*$/;
+
+const HELP = `gvisor-injector render -f policy.yaml | kubectl apply -f -
+gvisor-injector render -f policy.yaml --output my-base && kubectl apply -k my-base
+
+Prints the cluster objects of the webhook for a policy as YAML: Namespace, ResourceQuota, ServiceAccount, RuntimeClasses,
+ConfigMap, Service, Deployment, PodDisruptionBudget, NetworkPolicy and MutatingWebhookConfiguration.
+
+Flags:
+  -f, --policy FILE     the policy; without it the built-in default, as in manifests/base
+  -n, --namespace NAME  where the webhook runs (default: ${DEFAULT_NAMESPACE})
+      --image IMAGE     image of the webhook (default: ${DEFAULT_IMAGE})
+      --ca-bundle FILE  PEM certificates that the API server trusts the webhook by; without it caBundle is left out,
+                        for cert-manager or a patch to fill in
+  -o, --output FOLDER   write a kustomize base there, one file for each object, instead of printing
+`;
+
+/** `render`: the cluster objects for a policy. */
+export const render: Command = { summary: 'the cluster objects for a policy, as YAML', help: HELP, run };
+
+async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
+  const flags = parseFlags(args, { command: NAME, flags: FLAGS, short: { f: 'policy', n: 'namespace', o: 'output' } });
+  const manifests = await renderFlags(flags);
+  if (flags.output === undefined) {
+    io.stdout.write(printStream(manifests));
+    return EXIT_CODES.done;
+  }
+  const { written, unchanged, removed } = await writeFolder(flags.output, manifestFiles(manifests));
+  io.stderr.write(
+    `Wrote ${written.length} files to '${flags.output}'; ${unchanged.length} were the same already, ` +
+      `${removed.length} of a former rendering removed\nnext: kubectl apply -k ${flags.output}\n`,
+  );
+  return EXIT_CODES.done;
+}
+
+async function renderFlags(flags: Flags<typeof FLAGS>): Promise<readonly Manifest[]> {
+  const { namespace = DEFAULT_NAMESPACE, image = DEFAULT_IMAGE } = flags;
+  if (!NAMESPACE.test(namespace) || namespace === 'default') {
+    throw usageError(
+      NAME,
+      `--namespace must be a DNS-1123 label of at most 57 characters, neither default nor kube-*, not '${namespace}'`,
+    );
+  }
+  if (!IMAGE.test(image)) throw usageError(NAME, `--image must be an image reference, not '${image}'`);
+  const { policy, text, digest } = await readPolicyFile(flags.policy, namespace);
+  const caBundle = flags['ca-bundle'] === undefined ? undefined : await readCABundle(flags['ca-bundle']);
+  return renderManifests({
+    policy,
+    policyText: text,
+    policyDigest: digest,
+    namespace,
+    image,
+    ...(caBundle === undefined ? {} : { caBundle }),
+  });
+}
+
+async function readCABundle(file: string): Promise<string> {
+  const hint = 'Name a readable PEM file with --ca-bundle, or leave the flag out';
+  return parseCABundle(await readText(file, { what: 'the CA bundle', hint }), file);
+}
