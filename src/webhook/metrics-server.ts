@@ -1,6 +1,7 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Metrics } from './metrics.ts';
 import { addProbes } from './probes.ts';
+import { WITHOUT_SCHEMAS } from './without-schemas.ts';
 import type { Readiness } from './readiness.ts';
 
 /** Path of the metrics on the metrics port. */
@@ -17,7 +18,12 @@ export function createMetricsServer({
   metrics: Metrics;
   readiness: Readiness;
 }): FastifyInstance {
-  const app = fastify({ return503OnClosing: false, forceCloseConnections: true, requestTimeout: 10_000 });
+  const app = fastify({
+    schemaController: WITHOUT_SCHEMAS,
+    return503OnClosing: false,
+    forceCloseConnections: true,
+    requestTimeout: 10_000,
+  });
   addProbes(app, readiness);
   app.get(METRICS_PATH, async (_request, reply) => {
     const { contentType, text } = await metrics.scrape();

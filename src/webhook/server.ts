@@ -9,6 +9,7 @@ import { addProbes } from './probes.ts';
 import { readBody } from './read-body.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
+import { WITHOUT_SCHEMAS } from './without-schemas.ts';
 import { pathOf, refuse, refuseConnection } from './refuse.ts';
 
 declare module 'fastify' {
@@ -62,6 +63,7 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
       headersTimeout: limits.headersMilliseconds,
       connectionsCheckingInterval: limits.checkMilliseconds,
     },
+    schemaController: WITHOUT_SCHEMAS,
     bodyLimit: limits.bodyBytes,
     keepAliveTimeout: limits.keepAliveMilliseconds,
     requestTimeout: limits.requestMilliseconds,
