@@ -1,0 +1,123 @@
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { ClusterError } from './cluster-error.ts';
+import { CACHE_FOLDER, REPOSITORY } from './layout.ts';
+import type { Progress } from './progress.ts';
+import { runCommand } from './run-command.ts';
+
+/** A Go module below tools/, and the programs that are built from it. */
+interface GoTool {
+  /** The folder below tools/. */
+  readonly folder: string;
+  /** The module whose version names the cache folder. */
+  readonly module: string;
+  /** Program name to package. */
+  readonly programs: Readonly<Record<string, string>>;
+  readonly linkerFlags?: (version: string) => readonly string[];
+}
+
+const KUBERNETES_PROGRAMS = [
+  'kube-apiserver',
+  'kubelet',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'kube-proxy',
+  'kubectl',
+] as const;
+
+const GO_TOOLS = {
+  kubernetes: {
+    folder: 'kubernetes',
+    module: 'k8s.io/kubernetes',
+    programs: Object.fromEntries(KUBERNETES_PROGRAMS.map(name => [name, `k8s.io/kubernetes/cmd/${name}`])),
+    linkerFlags: kubernetesVersionFlags,
+  },
+  gvisor: {
+    folder: 'gvisor',
+    module: 'gvisor.dev/gvisor',
+    programs: { runsc: 'gvisor.dev/gvisor/runsc', 'containerd-shim-runsc-v1': 'gvisor.dev/gvisor/shim' },
+    linkerFlags: version => [`-X gvisor.dev/gvisor/runsc/version.version=${version}`],
+  },
+  containerd: {
+    folder: 'containerd',
+    module: 'github.com/containerd/containerd/v2',
+    programs: Object.fromEntries(
+      ['containerd', 'ctr', 'containerd-shim-runc-v2'].map(name => [
+        name,
+        `github.com/containerd/containerd/v2/cmd/${name}`,
+      ]),
+    ),
+    linkerFlags: version => [`-X github.com/containerd/containerd/v2/version.Version=${version}`],
+  },
+  criTools: {
+    folder: 'cri-tools',
+    module: 'sigs.k8s.io/cri-tools',
+    programs: { crictl: 'sigs.k8s.io/cri-tools/cmd/crictl' },
+  },
+  etcd: { folder: 'etcd', module: 'go.etcd.io/etcd/server/v3', programs: { etcd: 'go.etcd.io/etcd/server/v3' } },
+} as const satisfies Record<string, GoTool>;
+
+/** Where the programs of each module are, as absolute folders. */
+export type ProgramFolders = Readonly<Record<keyof typeof GO_TOOLS, string>>;
+
+const BUILD_TIMEOUT_MILLISECONDS = 25 * 60_000;
+
+/** Builds what is not built yet. A folder is complete once it has its final name. @throws {ClusterError} */
+export async function buildGoPrograms(progress: Progress, signal: AbortSignal): Promise<ProgramFolders> {
+  await mkdir(CACHE_FOLDER, { recursive: true });
+  const { kubernetes, gvisor, containerd, criTools, etcd } = GO_TOOLS;
+  return {
+    etcd: await build(etcd, progress, signal),
+    criTools: await build(criTools, progress, signal),
+    containerd: await build(containerd, progress, signal),
+    gvisor: await build(gvisor, progress, signal),
+    kubernetes: await build(kubernetes, progress, signal),
+  };
+}
+
+async function build(tool: GoTool, progress: Progress, signal: AbortSignal): Promise<string> {
+  const source = join(REPOSITORY, 'tools', tool.folder);
+  const version = await pinnedVersion(join(source, 'go.mod'), tool.module);
+  const folder = join(CACHE_FOLDER, `${tool.folder}-${version}`);
+  if (await exists(folder)) return folder;
+  const unfinished = `${folder}.part`;
+  await rm(unfinished, { recursive: true, force: true });
+  await mkdir(unfinished);
+  const flags = ['-s', '-w', ...(tool.linkerFlags?.(version) ?? [])].join(' ');
+  for (const [name, path] of Object.entries(tool.programs)) {
+    await progress(`building ${name} ${version}`, () =>
+      runCommand('go', ['build', `-p=${cpus().length}`, '-ldflags', flags, '-o', join(unfinished, name), path], {
+        cwd: source,
+        environment: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -mod=readonly' },
+        timeout: BUILD_TIMEOUT_MILLISECONDS,
+        signal,
+      }),
+    );
+  }
+  await rename(unfinished, folder);
+  return folder;
+}
+
+/** The version of a module that a go.mod requires. @throws {ClusterError} when it requires none */
+export async function pinnedVersion(goModule: string, module: string): Promise<string> {
+  const text = await readFile(goModule, 'utf8');
+  for (const line of text.split('\n')) {
+    const words = line
+      .trim()
+      .replace(/^require /, '')
+      .split(' ');
+    if (words[0] === module && words[1]?.startsWith('v') === true) return words[1];
+  }
+  throw new ClusterError(`${goModule} requires no ${module}`);
+}
+
+function kubernetesVersionFlags(version: string): readonly string[] {
+  const [, major, minor] = /^v(\d+)\.(\d+)\./.exec(version) ?? [];
+  const values = { gitVersion: version, gitMajor: major, gitMinor: minor, gitTreeState: 'clean' };
+  return Object.entries(values).map(([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`);
+}
+
+async function exists(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined)) !== undefined;
+}
