@@ -124,10 +124,12 @@ interface CurlLine {
 }
 
 async function curlLine({ webhook, folder, isServing }: CurlLine): Promise<string> {
-  if (!isServing) return `To ask your own question, keep it running: npm run demo -- --serve\n`;
-  const [scenario] = SCENARIOS;
   const file = join(folder, 'review.json');
+  const [scenario] = SCENARIOS;
   if (scenario !== undefined) await writeFile(file, `${JSON.stringify(reviewOf(scenario, 0), null, 2)}\n`);
   const url = `https://${webhook.address}/mutate/enforce/gvisor`;
-  return `Ask your own question (edit ${file} first), Ctrl-C ends it:\n\ncurl --cacert ${join(folder, 'ca.crt')} -H 'Content-Type: application/json' --data @${file} ${url}\n`;
+  const curl = `curl --cacert ${join(folder, 'ca.crt')} -H 'Content-Type: application/json' --data @${file} ${url}`;
+  return isServing
+    ? `Ask your own question (edit the file first), Ctrl-C ends it:\n\n${curl}\n`
+    : `To ask your own question, keep it running: npm run demo -- --serve\nIt then prints a line such as this:\n\n${curl}\n`;
 }
