@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { ClusterError } from './cluster-error.ts';
 import { CACHE_FOLDER, REPOSITORY } from './layout.ts';
+import { type ModulePatch, writePatchedModule } from './patched-module.ts';
 import type { Progress } from './progress.ts';
 import { runCommand } from './run-command.ts';
 
@@ -15,6 +16,7 @@ interface GoTool {
   /** Program name to package. */
   readonly programs: Readonly<Record<string, string>>;
   readonly linkerFlags?: (version: string) => readonly string[];
+  readonly patch?: ModulePatch;
 }
 
 const KUBERNETES_PROGRAMS = [
@@ -38,6 +40,11 @@ const GO_TOOLS = {
     module: 'gvisor.dev/gvisor',
     programs: { runsc: 'gvisor.dev/gvisor/runsc', 'containerd-shim-runsc-v1': 'gvisor.dev/gvisor/shim' },
     linkerFlags: version => [`-X gvisor.dev/gvisor/runsc/version.version=${version}`],
+    patch: {
+      module: 'github.com/containerd/containerd/v2',
+      file: 'pkg/sys/oom_linux.go',
+      replacement: 'oom_score.go.txt',
+    },
   },
   containerd: {
     folder: 'containerd',
@@ -85,9 +92,13 @@ async function build(tool: GoTool, progress: Progress, signal: AbortSignal): Pro
   await rm(unfinished, { recursive: true, force: true });
   await mkdir(unfinished);
   const flags = ['-s', '-w', ...(tool.linkerFlags?.(version) ?? [])].join(' ');
+  const patched = `${folder}.patched`;
+  const { patch } = tool;
+  const modFile = patch === undefined ? [] : [`-modfile=${await writePatchedModule(source, patched, patch)}`];
   for (const [name, path] of Object.entries(tool.programs)) {
+    const output = ['-ldflags', flags, '-o', join(unfinished, name)];
     await progress(`building ${name} ${version}`, () =>
-      runCommand('go', ['build', `-p=${cpus().length}`, '-ldflags', flags, '-o', join(unfinished, name), path], {
+      runCommand('go', ['build', `-p=${cpus().length}`, ...modFile, ...output, path], {
         cwd: source,
         environment: { CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false -mod=readonly' },
         timeout: BUILD_TIMEOUT_MILLISECONDS,
@@ -95,6 +106,7 @@ async function build(tool: GoTool, progress: Progress, signal: AbortSignal): Pro
       }),
     );
   }
+  await rm(patched, { recursive: true, force: true });
   await rename(unfinished, folder);
   return folder;
 }

@@ -1,21 +1,14 @@
 import { copyFile, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buildah } from './buildah.ts';
 import { CACHE_FOLDER, type NodeLayout, nodeFolder, NODES } from './layout.ts';
 import { PAUSE_IMAGE } from './node-files.ts';
 import { runInNode } from './node-machine.ts';
-import { runCommand, type RunOptions } from './run-command.ts';
 
 /** The image of all Pods of the tests, of the pause container too: Debian's static busybox. */
 export const TEST_IMAGE = PAUSE_IMAGE;
 const APPLETS = ['sh', 'cat', 'dmesg', 'echo', 'false', 'ls', 'mount', 'ps', 'sleep', 'test', 'true', 'uname', 'wget'];
 const ARCHIVE = join(CACHE_FOLDER, 'busybox-image-1.tar');
-const STORE = join(CACHE_FOLDER, 'buildah');
-
-/** Runs buildah with storage of its own. Returns its standard output. @throws {ClusterError} */
-export async function buildah(args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const storage = ['--root', join(STORE, 'storage'), '--runroot', join(STORE, 'run'), '--storage-driver', 'overlay'];
-  return await runCommand('buildah', [...storage, ...args], options);
-}
 
 /** Makes the test image from the nodes' Debian tree, once. Returns the archive's path. */
 export async function ensureTestImage(tree: string): Promise<string> {
