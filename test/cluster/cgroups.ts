@@ -27,11 +27,11 @@ export function enterGroups(folders: readonly string[], command: readonly string
   return ['/bin/sh', join(import.meta.dirname, 'enter-groups.sh'), ...folders, '--', ...command];
 }
 
-/** Ids of all processes in groups of ours. */
-export async function processesInGroups(): Promise<readonly number[]> {
+/** Ids of all processes in groups of ours, or in the group of one name. */
+export async function processesInGroups(name = ''): Promise<readonly number[]> {
   const found = new Set<number>();
   for (const hierarchy of await hierarchies()) {
-    for (const folder of await subtree(join(hierarchy, CLUSTER_NAME))) {
+    for (const folder of await subtree(join(hierarchy, CLUSTER_NAME, name))) {
       const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
       for (const line of text.split('\n')) if (line !== '') found.add(Number(line));
     }

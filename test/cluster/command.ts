@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClusterError, lastLines } from './cluster-error.ts';
+import { runDemo } from './demo.ts';
 import { ADMIN_KUBECONFIG, LOG_FOLDER, machineName, NODES } from './layout.ts';
 import { enterArguments } from './node-machine.ts';
 import { createProgress } from './progress.ts';
@@ -15,6 +16,7 @@ A real Kubernetes with two real nodes on this machine, for tests and for a look.
 
   up           builds what is missing (minutes, once), starts the cluster (--keep: leaves it there when that fails)
   down         removes it: processes, mounts, network, folders
+  demo         gVisor on a node, the webhook, and some Pods, on a cluster that is up
   status       what runs (exit code 3 when nothing does)
   kubeconfig   the administrator's kubeconfig; save it and point KUBECONFIG at it
   shell NODE   a shell in a node: ${NODES.map(({ name }) => name).join(', ')}
@@ -32,6 +34,8 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
       return 0;
     case 'status':
       return await status();
+    case 'demo':
+      return await demo(signal);
     case 'kubeconfig':
       process.stdout.write(await readKubeconfig());
       return 0;
@@ -58,6 +62,13 @@ async function up({ keep, signal }: { readonly keep: boolean; readonly signal: A
     throw error;
   }
   process.stderr.write("The cluster is up. 'npm run cluster -- kubeconfig' prints how to reach it\n");
+  return 0;
+}
+
+async function demo(signal: AbortSignal): Promise<number> {
+  if ((await clusterStatus()).length === 0) throw new ClusterError("There is no cluster: 'npm run cluster -- up'");
+  const progress = createProgress(process.stderr);
+  await runDemo({ parts: await prepareParts(progress, signal), progress, stdout: process.stdout, signal });
   return 0;
 }
 

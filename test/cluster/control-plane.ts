@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processesInGroups } from './cgroups.ts';
 import { certificateFile, kubeconfigFile } from './cluster-certificates.ts';
 import { logFile, startDaemon } from './daemon.ts';
 import type { ProgramFolders } from './go-programs.ts';
@@ -77,6 +78,23 @@ export async function startApiServer(
     logFile: logFile(API_SERVER_NAME),
     signal,
   });
+}
+
+/** Ends the API server and starts it with other options. */
+export async function restartApiServer(
+  folders: ProgramFolders,
+  signal: AbortSignal,
+  options: ApiServerOptions,
+): Promise<void> {
+  for (const id of await processesInGroups(API_SERVER_NAME)) process.kill(id, 'SIGTERM');
+  await waitUntil({
+    what: 'the API server to end',
+    seconds: 90,
+    check: async () => ((await processesInGroups(API_SERVER_NAME)).length === 0 ? 'ended' : undefined),
+    logFile: logFile(API_SERVER_NAME),
+    signal,
+  });
+  await startApiServer(folders, signal, options);
 }
 
 async function startController(folders: ProgramFolders, name: string, flags: readonly string[]): Promise<void> {

@@ -1,6 +1,15 @@
 import { stat } from 'node:fs/promises';
 import { inNetworkNamespace } from './daemon.ts';
-import { API_ADDRESS, BRIDGE, CLUSTER_NAME, CONTROL_PLANE_ADDRESS, HOST_ADDRESS, HOST_LINK, NODES } from './layout.ts';
+import {
+  API_ADDRESS,
+  BRIDGE,
+  CLUSTER_NAME,
+  CONTROL_PLANE_ADDRESS,
+  HOST_ADDRESS,
+  HOST_LINK,
+  NODES,
+  SERVICE_RANGE,
+} from './layout.ts';
 import { runCommand, tryCommand } from './run-command.ts';
 
 /** True when the cluster's network namespace is there. */
@@ -24,6 +33,8 @@ export async function createNetwork(): Promise<void> {
   await ipInside('link', 'add', BRIDGE, 'type', 'bridge');
   await ipInside('address', 'add', `${CONTROL_PLANE_ADDRESS}/24`, 'dev', BRIDGE);
   await ipInside('link', 'set', BRIDGE, 'up');
+  // Service addresses need a route before kube-proxy's rules send them elsewhere.
+  await ipInside('route', 'add', SERVICE_RANGE, 'dev', BRIDGE);
   for (const node of NODES) await ipInside('route', 'add', node.podSubnet, 'via', node.address);
 }
 

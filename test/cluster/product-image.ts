@@ -32,9 +32,16 @@ export async function buildProductImage({ tree, archive, signal }: ProductImageO
   if (!(await hasImage(RUNTIME_BASE))) await makeRuntimeBase(tree);
   await buildah(
     [
-      ...['build', '--isolation=chroot', '--pull-never', '--quiet', '--layers', `--tag=${PRODUCT_IMAGE}`],
-      ...[`--build-arg=BUILD_IMAGE=${BUILD_BASE}`, `--build-arg=RUNTIME_IMAGE=${RUNTIME_BASE}`],
-      ...[`--file=${join(REPOSITORY, 'images/Dockerfile')}`, REPOSITORY],
+      'build',
+      '--isolation=chroot',
+      '--pull-never',
+      '--quiet',
+      '--layers',
+      `--tag=${PRODUCT_IMAGE}`,
+      `--build-arg=BUILD_IMAGE=${BUILD_BASE}`,
+      `--build-arg=RUNTIME_IMAGE=${RUNTIME_BASE}`,
+      `--file=${join(REPOSITORY, 'images/Dockerfile')}`,
+      REPOSITORY,
     ],
     { timeout: TIMEOUT_MILLISECONDS, signal },
   );
