@@ -1,6 +1,6 @@
 import { EXIT_CODES, type ExitCode } from '../errors/user-error.ts';
 import { readText } from '../files/read-text.ts';
-import { parseCABundle } from '../manifest/ca-bundle.ts';
+import { parseCABundle } from '../certificates/ca-bundle.ts';
 import { manifestFiles } from '../manifest/manifest-folder.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { DEFAULT_IMAGE } from '../manifest/names.ts';

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { parseCABundle } from '../certificates/ca-bundle.ts';
 import { systemClock } from '../certificates/clock.ts';
 import { EXIT_CODES, systemErrorCode, UserError } from '../errors/user-error.ts';
 import { readText } from '../files/read-text.ts';
@@ -120,11 +121,5 @@ function integer(
 
 async function readAuthority(file: string): Promise<string> {
   const hint = 'Name a readable PEM bundle with --client-ca, or leave the flag out';
-  const text = await readText(file, { what: 'the client authorities', hint });
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new UserError('CertificateUnusable', `There is no certificate in --client-ca '${file}'`, {
-      hint: 'It must be a PEM bundle of certificate authorities',
-    });
-  }
-  return text;
+  return parseCABundle(await readText(file, { what: 'the client authorities', hint }), file);
 }
