@@ -10,7 +10,7 @@ import { createLog, descriptorDestination, type LogDestination } from '../record
 import { DEFAULT_LIMITS } from '../webhook/limits.ts';
 import { startWebhook } from '../webhook/webhook.ts';
 import type { Command, CommandIO } from './command.ts';
-import { type Flags, integerFlag, parseFlags, usageError } from './flags.ts';
+import { type Flags, integerFlag, namespaceFlag, parseFlags, usageError } from './flags.ts';
 import { readPolicyFile } from './policy-file.ts';
 
 const NAME = 'serve';
@@ -93,7 +93,7 @@ async function start(flags: Flags<typeof FLAGS>, destination: LogDestination) {
   }
   const port = integer(flags, 'port', WEBHOOK_PORT, 65_535);
   const metricsPort = integer(flags, 'metrics-port', METRICS_PORT, 65_535);
-  const { policy, digest } = await readPolicyFile(flags.policy, flags.namespace ?? DEFAULT_NAMESPACE);
+  const { policy, digest } = await readPolicyFile(flags.policy, namespaceFlag(NAME, flags.namespace));
   return await startWebhook({
     policy,
     policyDigest: digest,

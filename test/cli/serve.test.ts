@@ -90,6 +90,7 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
     [[...good, '--port'], 2, /^error: Flag '--port' needs a value/],
     [[...good, '--port', '70000'], 2, /^error: --port must be a whole number from 0 to 65535, not '70000'/],
     [[...good, '--drain-seconds', 'soon'], 2, /^error: --drain-seconds must be a whole number/],
+    [[...good, '--namespace', 'Bad NS!'], 2, /^error: --namespace must be a DNS-1123 label/],
     [[...good, 'extra'], 2, /^error: Unexpected argument 'extra'/],
     [[...good, '--require-client-certificate'], 2, /^error: --require-client-certificate needs --client-ca/],
     [[...good, '--require-client-certificate=yes'], 2, /^error: Flag '--require-client-certificate' takes no value/],
