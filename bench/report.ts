@@ -48,7 +48,7 @@ export function renderReport({ conditions, targets, samples }: Report): string {
     renderConditions(conditions),
     'Load: body@connections; "new" is a connection with a full handshake for each request',
     renderTable(['cell', ...columnsOf(LOAD_FIGURES)], load),
-    ...samples.deaths.map(({ contender, cell, round }) => `${contender} died under ${cell} in round ${round}\n`),
+    ...renderDeaths(samples.deaths),
     'Start: from the call that makes the process to the first right answer; memory at rest after it',
     renderTable(columnsOf(START_FIGURES), rowsOf(samples.start, START_FIGURES)),
     'Memory of a new process after 1 MB bodies at 8 connections',
@@ -82,6 +82,12 @@ webhook: ${script}
 ${rounds} rounds, ${cellSeconds} s a cell, ${processors} processors, load average ${loadBefore} before and ${loadAfter} after
 Figures are medians of the rounds; "ours/" is the webhook's figure divided by that server's, median (range) of the rounds' ratios
 `;
+}
+
+/** One line for each server and cell, however many rounds it was. */
+function renderDeaths(deaths: Samples['deaths']): readonly string[] {
+  const lines = deaths.map(({ contender, cell }) => `${contender} died under ${cell}`);
+  return [...new Set(lines)].map(line => `${line} (rounds: ${lines.filter(other => other === line).length})\n`);
 }
 
 function columnsOf<Sample>(figures: readonly Figure<Sample>[]): readonly string[] {

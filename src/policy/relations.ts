@@ -54,7 +54,7 @@ function alternativeFault(name: string, own: string | undefined, known: readonly
 function handlerFaults(profiles: readonly unknown[], index: number): readonly PolicyFault[] {
   const [handler, flags] = handlerOf(profiles[index]);
   const first = profiles.findIndex(profile => handlerOf(profile)[0] === handler);
-  if (first === index || handlerOf(profiles[first])[1] === flags) return [];
+  if (handlerOf(profiles[first])[1] === flags) return [];
   const message = `handler "${handler}" has other flags in profiles[${first}]; give them the same ones, or another handler`;
   return [{ path: ['profiles', index, 'runscFlags'], atKey: false, message }];
 }
@@ -62,8 +62,10 @@ function handlerFaults(profiles: readonly unknown[], index: number): readonly Po
 /** The handler of a profile and its flags in one comparable text. */
 function handlerOf(profile: unknown): readonly [string, string] {
   const flags = isJsonObject(profile) ? member(profile, 'runscFlags') : undefined;
-  const entries = Object.entries(isJsonObject(flags) ? flags : {}).map(([name, value]) => `${name}=${String(value)}`);
-  return [textAt(profile, 'handler') ?? DEFAULT_HANDLER, entries.toSorted().join(' ')];
+  const entries = Object.entries(isJsonObject(flags) ? flags : {}).map(([name, value]) =>
+    JSON.stringify([name, String(value)]),
+  );
+  return [textAt(profile, 'handler') ?? DEFAULT_HANDLER, entries.toSorted().join()];
 }
 
 function listAt(object: { readonly [key: string]: unknown }, key: string): readonly unknown[] {

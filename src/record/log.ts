@@ -81,7 +81,7 @@ export function createLog(destination: LogDestination): Log {
     {
       base: null,
       messageKey: 'message',
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: createTimestamp(),
       formatters: { level: label => ({ level: label }) },
     },
     destination,
@@ -90,6 +90,20 @@ export function createLog(destination: LogDestination): Log {
     decision: record => logger.info(record, DECISION_MESSAGE),
     info: (message, fields) => logger.info(printableFields(fields), LOG_MESSAGES[message]),
     error: (message, fields) => logger.error(printableFields(fields), LOG_MESSAGES[message]),
+  };
+}
+
+/** The time as pino wants it, a member of the line; written anew only when the millisecond has changed. */
+function createTimestamp(): () => string {
+  let milliseconds = Number.NaN;
+  let member = '';
+  return () => {
+    const now = Date.now();
+    if (now !== milliseconds) {
+      milliseconds = now;
+      member = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return member;
   };
 }
 
