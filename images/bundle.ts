@@ -8,7 +8,8 @@ import { build, type Metafile } from 'esbuild';
  * CommonJS, since it was measured to start faster than ES modules, split by command or not (Node 24.21, `serve` to
  * listening, medians of nine interleaved starts: 110 ms against 124, with a compile cache 93 against 116; RSS 70 and 73
  * MiB). Nothing is lost by one file: each command's modules run only when it is asked for, and V8 compiles functions when
- * they are called. Not minified, which gained nothing: a stack trace stays readable.
+ * they are called. White space and syntax are minified, which saves a third of the bytes, 3 MiB of memory and some
+ * milliseconds of every start; names stay, so that a stack trace still says where.
  */
 const ROOT = join(import.meta.dirname, '..');
 const OUTPUT = join(ROOT, 'dist');
@@ -24,6 +25,8 @@ const { metafile } = await build({
   format: 'cjs',
   target: 'node24',
   define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
+  minifyWhitespace: true,
+  minifySyntax: true,
   legalComments: 'none',
   metafile: true,
   // A warning is a mistake that would show at run time only, such as import.meta.url in CommonJS.

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { UserError } from '../errors/user-error.ts';
+import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
 import { nearest } from '../policy/nearest.ts';
 
 /** How a flag is written: `string` takes a value, `strings` one each time it is given, `boolean` none. */
@@ -28,6 +29,9 @@ const PARSE_OPTIONS = {
   strings: { type: 'string', multiple: true },
   boolean: { type: 'boolean' },
 } as const;
+
+/** A DNS-1123 label that leaves room for the suffix `-proof`, and none that Kubernetes keeps for itself. */
+const NAMESPACE = /^(?!kube-)[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?$/;
 
 /**
  * Parses the arguments of a command. Positional arguments are refused: every input has a flag.
@@ -66,7 +70,8 @@ export function parseFlags<const Spec extends Record<string, FlagKind>>(
 /** A usage error with the way to the command's help. */
 export function usageError(command: string, message: string, hint?: string): UserError {
   const help = `Run 'gvisor-injector ${command} --help' for its flags`;
-  return new UserError('BadUsage', message, { hint: hint === undefined ? help : `${hint}. ${help}` });
+  if (hint === undefined) return new UserError('BadUsage', message, { hint: help });
+  return new UserError('BadUsage', message, { hint: `${hint}${hint.endsWith('?') ? '' : '.'} ${help}` });
 }
 
 /**
@@ -101,6 +106,21 @@ export function choiceFlag<const Choice extends string>(
     command,
     `--${name} must be one of ${choices.join(', ')}, not '${value}'`,
     near === undefined ? undefined : `Did you mean '${near}'?`,
+  );
+}
+
+/**
+ * The value of `--namespace`: where the product itself runs.
+ *
+ * @param value undefined for {@link DEFAULT_NAMESPACE}
+ * @throws {UserError} BadUsage when the product cannot run in such a namespace
+ */
+export function namespaceFlag(command: string, value: string | undefined): string {
+  const namespace = value ?? DEFAULT_NAMESPACE;
+  if (NAMESPACE.test(namespace) && namespace !== 'default') return namespace;
+  throw usageError(
+    command,
+    `--namespace must be a DNS-1123 label of at most 57 characters, neither default nor kube-*, not '${namespace}'`,
   );
 }
 

@@ -42,12 +42,17 @@ export async function readLogs(
 }
 
 async function readSource(name: string, io: CommandIO, onLine: (line: string | undefined) => void): Promise<void> {
+  if (name === STDIN) return await naming(name, readStream(io.stdin, io.signal, onLine));
+  for (const file of await naming(name, logFiles(name))) {
+    // oxlint-disable-next-line no-await-in-loop
+    await naming(file, readStream(createReadStream(file), io.signal, onLine));
+  }
+}
+
+/** What was read; a failure of the system names the file or folder. */
+async function naming<Result>(name: string, reading: Promise<Result>): Promise<Result> {
   try {
-    if (name === STDIN) return await readStream(io.stdin, io.signal, onLine);
-    for (const file of await logFiles(name)) {
-      // oxlint-disable-next-line no-await-in-loop
-      await readStream(createReadStream(file), io.signal, onLine);
-    }
+    return await reading;
   } catch (cause) {
     if (cause instanceof UserError) throw cause;
     const code = systemErrorCode(cause);
@@ -62,7 +67,12 @@ async function readSource(name: string, io: CommandIO, onLine: (line: string | u
 async function logFiles(name: string): Promise<readonly string[]> {
   const found = await stat(name);
   if (!found.isDirectory()) return [name];
-  const files = (await readdir(name)).filter(file => LOG_NAME.test(file)).toSorted();
+  const entries = await readdir(name, { withFileTypes: true });
+  // Links count: on a node, /var/log/containers holds nothing else.
+  const files = entries
+    .filter(entry => LOG_NAME.test(entry.name) && !entry.isDirectory())
+    .map(entry => entry.name)
+    .toSorted();
   if (files.length === 0) {
     throw new UserError('FileUnreadable', `The folder '${name}' has no log: no file ends in .log or .jsonl`, {
       hint: 'Name the files with -f',

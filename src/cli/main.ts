@@ -24,7 +24,8 @@ async function start(): Promise<void> {
 async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
   const io = processIO();
   try {
-    return await run(name, args, io);
+    const code = await run(name, args, io);
+    return io.signal.reason instanceof UserError ? io.signal.reason.exitCode : code;
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     io.stderr.write(describeError(error));
@@ -63,11 +64,14 @@ async function overview(): Promise<string> {
 function processIO(): CommandIO {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
-  const { stdin, stdout, stderr, env } = process;
-  // `inject … | head`: nobody reads any more, so there is nothing left to do or to say.
-  stdout.on('error', () => process.exit(EXIT_CODES.failed));
+  const { stdout, stderr, env } = process;
+  // `inject … | head`: nobody reads any more. The command ends as on a signal, so that it leaves nothing behind.
+  stdout.on('error', () => controller.abort(new UserError('WriteFailed', 'Cannot write to stdout: nobody reads it')));
   return {
-    stdin,
+    // Most commands never read it, and the first look at it loads its stream.
+    get stdin() {
+      return process.stdin;
+    },
     stdout,
     stdoutDescriptor: stdout.fd,
     stderr,

@@ -6,7 +6,7 @@ import { decide } from '../policy/decide.ts';
 import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { CommandIO } from './command.ts';
-import { choiceFlag, type Flags, usageError } from './flags.ts';
+import { choiceFlag, type Flags, namespaceFlag, usageError } from './flags.ts';
 import { readInputs } from './inputs.ts';
 import { readPolicyFile } from './policy-file.ts';
 
@@ -51,7 +51,7 @@ export async function readManifestQuestion(
   flags: Flags<typeof MANIFEST_FLAGS>,
   io: CommandIO,
 ): Promise<ManifestQuestion> {
-  const { policy } = await readPolicyFile(flags.policy, flags.namespace ?? DEFAULT_NAMESPACE);
+  const { policy } = await readPolicyFile(flags.policy, namespaceFlag(command, flags.namespace));
   const target = targetOf(command, flags, policy);
   const inputs = await readInputs(command, flags.file ?? [], io);
   const manifests = forEachInput(inputs, ({ text, file }) => readManifests(text, file));

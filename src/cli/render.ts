@@ -1,6 +1,6 @@
+import { parseCABundle } from '../certificates/ca-bundle.ts';
 import { EXIT_CODES, type ExitCode } from '../errors/user-error.ts';
 import { readText } from '../files/read-text.ts';
-import { parseCABundle } from '../manifest/ca-bundle.ts';
 import { manifestFiles } from '../manifest/manifest-folder.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import { DEFAULT_IMAGE } from '../manifest/names.ts';
@@ -9,7 +9,7 @@ import { renderManifests } from '../manifest/render-manifests.ts';
 import { writeFolder } from '../manifest/write-folder.ts';
 import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
 import type { Command, CommandIO } from './command.ts';
-import { type Flags, parseFlags, usageError } from './flags.ts';
+import { type Flags, namespaceFlag, parseFlags, usageError } from './flags.ts';
 import { readPolicyFile } from './policy-file.ts';
 
 const NAME = 'render';
@@ -21,8 +21,6 @@ const FLAGS = {
   output: 'string',
 } as const;
 
-/** A DNS-1123 label that leaves room for the suffix `-proof`, and none that Kubernetes keeps for itself. */
-const NAMESPACE = /^(?!kube-)[a-z0-9]([a-z0-9-]{0,55}[a-z0-9])?$/;
 const IMAGE = /^[a-z0-9][A-Za-z0-9._/:@-]*$/;
 
 const HELP = `gvisor-injector render -f policy.yaml | kubectl apply -f -
@@ -59,13 +57,8 @@ async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
 }
 
 async function renderFlags(flags: Flags<typeof FLAGS>): Promise<readonly Manifest[]> {
-  const { namespace = DEFAULT_NAMESPACE, image = DEFAULT_IMAGE } = flags;
-  if (!NAMESPACE.test(namespace) || namespace === 'default') {
-    throw usageError(
-      NAME,
-      `--namespace must be a DNS-1123 label of at most 57 characters, neither default nor kube-*, not '${namespace}'`,
-    );
-  }
+  const { image = DEFAULT_IMAGE } = flags;
+  const namespace = namespaceFlag(NAME, flags.namespace);
   if (!IMAGE.test(image)) throw usageError(NAME, `--image must be an image reference, not '${image}'`);
   const { policy, text, digest } = await readPolicyFile(flags.policy, namespace);
   const caBundle = flags['ca-bundle'] === undefined ? undefined : await readCABundle(flags['ca-bundle']);

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { parseCABundle } from '../certificates/ca-bundle.ts';
 import { systemClock } from '../certificates/clock.ts';
 import { EXIT_CODES, systemErrorCode, UserError } from '../errors/user-error.ts';
 import { readText } from '../files/read-text.ts';
@@ -9,7 +10,7 @@ import { createLog, descriptorDestination, type LogDestination } from '../record
 import { DEFAULT_LIMITS } from '../webhook/limits.ts';
 import { startWebhook } from '../webhook/webhook.ts';
 import type { Command, CommandIO } from './command.ts';
-import { type Flags, integerFlag, parseFlags, usageError } from './flags.ts';
+import { type Flags, integerFlag, namespaceFlag, parseFlags, usageError } from './flags.ts';
 import { readPolicyFile } from './policy-file.ts';
 
 const NAME = 'serve';
@@ -92,7 +93,7 @@ async function start(flags: Flags<typeof FLAGS>, destination: LogDestination) {
   }
   const port = integer(flags, 'port', WEBHOOK_PORT, 65_535);
   const metricsPort = integer(flags, 'metrics-port', METRICS_PORT, 65_535);
-  const { policy, digest } = await readPolicyFile(flags.policy, flags.namespace ?? DEFAULT_NAMESPACE);
+  const { policy, digest } = await readPolicyFile(flags.policy, namespaceFlag(NAME, flags.namespace));
   return await startWebhook({
     policy,
     policyDigest: digest,
@@ -120,11 +121,5 @@ function integer(
 
 async function readAuthority(file: string): Promise<string> {
   const hint = 'Name a readable PEM bundle with --client-ca, or leave the flag out';
-  const text = await readText(file, { what: 'the client authorities', hint });
-  if (!text.includes('-----BEGIN CERTIFICATE-----')) {
-    throw new UserError('CertificateUnusable', `There is no certificate in --client-ca '${file}'`, {
-      hint: 'It must be a PEM bundle of certificate authorities',
-    });
-  }
-  return text;
+  return parseCABundle(await readText(file, { what: 'the client authorities', hint }), file);
 }

@@ -1,5 +1,5 @@
 import { isJsonObject, member } from '../policy/json.ts';
-import { auditKey, optOutKey } from '../policy/keys.ts';
+import { auditKey, OPT_OUT_ALLOWED, optOutKey } from '../policy/keys.ts';
 import { nearest } from '../policy/nearest.ts';
 import type { Policy } from '../policy/policy.ts';
 import { list, quote } from '../policy/rule.ts';
@@ -12,11 +12,15 @@ export interface KeyWarning {
   readonly message: string;
 }
 
-/** Sandbox keys among a Namespace's annotations, and labels of a Namespace that name no profile. */
+/** Sandbox keys among a Namespace's annotations, and sandbox labels of a Namespace with a value that does nothing. */
 export function namespaceWarnings({ objects }: Manifests, policy: Policy): readonly KeyWarning[] {
   return objects
     .filter(({ object }) => object.kind === 'Namespace' && object.apiVersion === 'v1')
-    .flatMap(placed => [...annotationWarnings(placed, policy), ...labelWarnings(placed, policy)]);
+    .flatMap(placed => [
+      ...annotationWarnings(placed, policy),
+      ...labelWarnings(placed, policy),
+      ...optOutWarnings(placed, policy),
+    ]);
 }
 
 /** The sandbox key among the labels of a Pod; undefined where it is not. */
@@ -47,6 +51,14 @@ function labelWarnings({ object, place }: PlacedObject, policy: Policy): readonl
       { place, message: `label ${key}=${quote(value)} names no profile; ${suggestion}the profiles are ${list(known)}` },
     ];
   });
+}
+
+function optOutWarnings({ object, place }: PlacedObject, { sandboxKey }: Policy): readonly KeyWarning[] {
+  const key = optOutKey(sandboxKey);
+  const value = member(metadataMap(object.value, 'labels'), key);
+  if (value === undefined || value === OPT_OUT_ALLOWED) return [];
+  const message = `label ${key}=${quote(value)} does nothing; only ${quote(OPT_OUT_ALLOWED)} lets Pods opt out`;
+  return [{ place, message }];
 }
 
 function namespaceKeys({ sandboxKey }: Policy): readonly string[] {

@@ -36,14 +36,19 @@ export interface ParsedDocuments {
 
 /** Kubernetes (sigs.k8s.io/yaml on go-yaml 2) reads YAML 1.1, but takes timestamps and base-60 numbers for strings. */
 const NOT_KUBERNETES = /:(timestamp|binary|omap|pairs|set)$/;
+
+/** Leaves out the tags that Kubernetes does not know, so that what looks like a timestamp stays a string. */
+export function kubernetesTags(tags: Tags): Tags {
+  return tags.filter(tag => typeof tag === 'string' || (!NOT_KUBERNETES.test(tag.tag) && tag.format !== 'TIME'));
+}
+
 const OPTIONS = {
   version: '1.1',
   keepSourceTokens: true,
   prettyErrors: false,
   stringKeys: true,
   logLevel: 'error',
-  customTags: (tags: Tags): Tags =>
-    tags.filter(tag => typeof tag === 'string' || (!NOT_KUBERNETES.test(tag.tag) && tag.format !== 'TIME')),
+  customTags: kubernetesTags,
 } as const;
 
 /** How often what an anchor names may be repeated, through aliases of aliases too; people write a few. */

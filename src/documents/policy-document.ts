@@ -3,8 +3,10 @@ import { LineCounter, parseDocument } from 'yaml';
 import { UserError } from '../errors/user-error.ts';
 import type { Policy } from '../policy/policy.ts';
 import type { PolicyFault } from '../policy/policy-fault.ts';
+import { printable } from '../policy/printable.ts';
 import { validatePolicy } from '../policy/validate.ts';
 import { offsetOf, positionAt } from './node-position.ts';
+import { kubernetesTags } from './parse-documents.ts';
 
 /** A policy file that was read. */
 export interface PolicyDocument {
@@ -14,6 +16,14 @@ export interface PolicyDocument {
   /** First 16 hex digits of the SHA-256 of the text; in every record and in the ConfigMap's name. */
   readonly digest: string;
 }
+
+/** A policy is YAML 1.2; a tag beyond those of plain values is left unresolved, with a warning. */
+const OPTIONS = {
+  prettyErrors: false,
+  stringKeys: true,
+  resolveKnownTags: false,
+  customTags: kubernetesTags,
+} as const;
 
 /**
  * Reads a policy file.
@@ -27,7 +37,7 @@ export function parsePolicyDocument(
   { file, namespace }: { readonly file: string; readonly namespace: string },
 ): PolicyDocument {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, stringKeys: true });
+  const document = parseDocument(text, { ...OPTIONS, lineCounter });
   const place = (offset: number) => {
     const { line, column } = positionAt(lineCounter, offset);
     return `${file}:${line}:${column}`;
@@ -37,6 +47,13 @@ export function parsePolicyDocument(
       `${place(pos[0])}: ${code === 'MULTIPLE_DOCS' ? 'a policy file holds one document, remove what follows' : message}`,
   );
   if (syntaxFaults.length > 0) throw invalid(file, syntaxFaults);
+  const tagFaults = document.warnings
+    .filter(({ code }) => code === 'TAG_RESOLVE_FAILED')
+    .map(
+      ({ pos }) =>
+        `${place(pos[0])}: tag ${printable(text.slice(...pos), 80)} has no meaning here, write a plain value`,
+    );
+  if (tagFaults.length > 0) throw invalid(file, tagFaults);
   const { policy, faults } = validatePolicy(toPlain(document, file), namespace);
   if (faults !== undefined) {
     throw invalid(

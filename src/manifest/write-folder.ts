@@ -16,8 +16,8 @@ export interface FolderChange {
  * Makes a folder hold these files: each is written whole or not at all, what is the same already is not touched, and
  * what a former rendering left is removed. Files that no rendering made stay.
  *
- * @throws {UserError} WriteFailed when a file of that name is somebody else's (then nothing was changed), or when the
- *   file system refuses
+ * @throws {UserError} WriteFailed when something of that name is somebody else's (then nothing was changed), or when
+ *   the file system refuses
  */
 export async function writeFolder(folder: string, files: readonly ManifestFile[]): Promise<FolderChange> {
   try {
@@ -44,30 +44,37 @@ export async function writeFolder(folder: string, files: readonly ManifestFile[]
   }
 }
 
-/** The texts of the YAML files in the folder, by name. */
-async function readPresent(folder: string): Promise<ReadonlyMap<string, string>> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries.filter(entry => entry.isFile() && entry.name.endsWith('.yaml')).map(({ name }) => name);
-  const texts = await Promise.all(
-    names.toSorted().map(async name => [name, await readFile(join(folder, name), 'utf8')] as const),
-  );
-  return new Map(texts);
+/** What the folder holds that is named like a YAML file, by name. */
+type Present = ReadonlyMap<string, string | typeof NO_FILE>;
+
+/** Stands for the text of a folder, a link or whatever else is no regular file. */
+const NO_FILE = Symbol('no regular file');
+
+async function readPresent(folder: string): Promise<Present> {
+  const entries = (await readdir(folder, { withFileTypes: true })).filter(({ name }) => name.endsWith('.yaml'));
+  const texts = entries
+    .toSorted((left, right) => (left.name < right.name ? -1 : 1))
+    .map(async entry => {
+      const text = entry.isFile() ? await readFile(join(folder, entry.name), 'utf8') : NO_FILE;
+      return [entry.name, text] as const;
+    });
+  return new Map(await Promise.all(texts));
 }
 
-function refuseForeign(folder: string, files: readonly ManifestFile[], present: ReadonlyMap<string, string>): void {
+function refuseForeign(folder: string, files: readonly ManifestFile[], present: Present): void {
   const foreign = files
     .map(({ name }) => name)
     .filter(name => {
-      const text = present.get(name);
-      return text !== undefined && !isRendered(text);
+      const found = present.get(name);
+      return found !== undefined && !isRendered(found);
     });
   if (foreign.length === 0) return;
-  throw new UserError('WriteFailed', `Cannot write the manifests to '${folder}': it has files that no rendering made`, {
+  throw new UserError('WriteFailed', `Cannot write the manifests to '${folder}': it holds what no rendering made`, {
     details: foreign.map(name => join(folder, name)),
-    hint: 'Name an empty folder with --output, or move these files away',
+    hint: 'Name an empty folder with --output, or move these away',
   });
 }
 
-function isRendered(text: string): boolean {
-  return text.startsWith(`${RENDERED_MARK}\n`);
+function isRendered(text: string | typeof NO_FILE): boolean {
+  return text !== NO_FILE && text.startsWith(`${RENDERED_MARK}\n`);
 }

@@ -6,7 +6,7 @@ import { findHostPID } from './findings/host-pid.ts';
 import { findNodeNamePreset } from './findings/node-name-preset.ts';
 import { findRawBlockVolume } from './findings/raw-block-volume.ts';
 import { findWindows } from './findings/windows.ts';
-import type { Pod } from './pod.ts';
+import { containersOf, type Pod } from './pod.ts';
 
 const FINDING_RULES = {
   HostNetwork: findHostNetwork,
@@ -22,5 +22,8 @@ const ORDERED_RULES: readonly FindingRule[] = Object.values(FINDING_RULES);
 
 /** Every finding in a Pod, all at once, in the order of `FINDING_CODES`. */
 export function findAll(pod: Pod): readonly Finding[] {
-  return ORDERED_RULES.flatMap(rule => rule(pod));
+  const containers = containersOf(pod);
+  const found: Finding[] = [];
+  for (const rule of ORDERED_RULES) found.push(...rule(pod, containers));
+  return found;
 }

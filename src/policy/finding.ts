@@ -1,4 +1,4 @@
-import type { Pod } from './pod.ts';
+import type { Container, Pod } from './pod.ts';
 
 /**
  * What gVisor does with a field: refuses it or cannot do its work (`error`), ignores it, weakens isolation by it, or
@@ -30,5 +30,5 @@ export interface Finding {
   readonly message: string;
 }
 
-/** Looks for one kind of finding in a Pod. */
-export type FindingRule = (pod: Pod) => readonly Finding[];
+/** Looks for one kind of finding in a Pod. @param containers all of the Pod's, listed once for every rule */
+export type FindingRule = (pod: Pod, containers: readonly Container[]) => readonly Finding[];

@@ -53,5 +53,8 @@ export function handlerLabel(handler: string): string {
   return `${PRODUCT}/${handler}`;
 }
 
+/** The containerd handler of a profile that names none; gVisor's own guide calls it so. */
+export const DEFAULT_HANDLER = 'runsc';
+
 /** The value of {@link handlerLabel} on a proved node. */
 export const HANDLER_READY = 'ready';

@@ -25,7 +25,7 @@ function editDistance(left: string, right: string): number {
     for (let column = 1; column <= right.length; column++) {
       const substitution = at(previous, column - 1) + (left[row - 1] === right[column - 1] ? 0 : 1);
       const isSwap = left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
-      const swap = row > 1 && column > 1 && isSwap ? at(beforePrevious, column - 2) + 1 : Number.POSITIVE_INFINITY;
+      const swap = isSwap ? at(beforePrevious, column - 2) + 1 : Number.POSITIVE_INFINITY;
       current.push(Math.min(at(previous, column) + 1, at(current, column - 1) + 1, substitution, swap));
     }
     [beforePrevious, previous] = [previous, current];

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, member } from './json.ts';
+import { isJsonObject, type JsonObject, kindOf, member } from './json.ts';
 import { printable } from './printable.ts';
 
 /**
@@ -92,10 +92,4 @@ function isList(value: unknown): value is readonly unknown[] | undefined {
 
 function mustBe(what: string, wanted: string, found: unknown): string {
   return `${what} must be ${wanted}, found ${kindOf(found)}`;
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined || value === null) return 'nothing';
-  if (Array.isArray(value)) return 'an array';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -10,7 +10,7 @@ const MAYBE_UNPRINTABLE = /[^\x20-\x7e]/;
  * @param maximumLength longest result, at least 1; a cut text ends in `…`
  */
 export function printable(text: string, maximumLength: number): string {
-  const cut = text.length > maximumLength ? text.slice(0, maximumLength + 1) : text;
+  const cut = text.slice(0, maximumLength + 1);
   const escaped = MAYBE_UNPRINTABLE.test(cut) ? cut.replace(UNPRINTABLE, escapeCharacter) : cut;
   if (escaped.length <= maximumLength) return escaped;
   const kept = escaped.slice(0, maximumLength - 1);

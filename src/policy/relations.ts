@@ -1,4 +1,5 @@
 import { isJsonObject, member } from './json.ts';
+import { DEFAULT_HANDLER, OPT_OUT_VALUE } from './keys.ts';
 import { nearest } from './nearest.ts';
 import type { PolicyFault } from './policy-fault.ts';
 
@@ -14,6 +15,7 @@ export function relationFaults(document: unknown): readonly PolicyFault[] {
     ...duplicateFault(names, index, 'name'),
     ...duplicateFault(classes, index, 'runtimeClassName'),
     ...alternativeFaults(profile, index, names),
+    ...handlerFaults(profiles, index),
   ]);
 }
 
@@ -42,10 +44,28 @@ function alternativeFaults(
 
 function alternativeFault(name: string, own: string | undefined, known: readonly string[]): string | undefined {
   if (name === own) return 'names its own profile; remove it';
-  if (known.includes(name)) return undefined;
+  if (known.includes(name) || name === OPT_OUT_VALUE) return undefined;
   const near = nearest(name, known);
   const hint = near === undefined ? `the profiles are ${[...new Set(known)].join(', ')}` : `did you mean "${near}"?`;
   return `"${name}" is no profile of this file; ${hint}`;
+}
+
+/** The flags are written into the one configuration of the handler, so they must be the same wherever it is named. */
+function handlerFaults(profiles: readonly unknown[], index: number): readonly PolicyFault[] {
+  const [handler, flags] = handlerOf(profiles[index]);
+  const first = profiles.findIndex(profile => handlerOf(profile)[0] === handler);
+  if (handlerOf(profiles[first])[1] === flags) return [];
+  const message = `handler "${handler}" has other flags in profiles[${first}]; give them the same ones, or another handler`;
+  return [{ path: ['profiles', index, 'runscFlags'], atKey: false, message }];
+}
+
+/** The handler of a profile and its flags in one comparable text. */
+function handlerOf(profile: unknown): readonly [string, string] {
+  const flags = isJsonObject(profile) ? member(profile, 'runscFlags') : undefined;
+  const entries = Object.entries(isJsonObject(flags) ? flags : {}).map(([name, value]) =>
+    JSON.stringify([name, String(value)]),
+  );
+  return [textAt(profile, 'handler') ?? DEFAULT_HANDLER, entries.toSorted().join()];
 }
 
 function listAt(object: { readonly [key: string]: unknown }, key: string): readonly unknown[] {

@@ -174,9 +174,10 @@ export const PolicySchema = closedObject({
       timeoutSeconds: v.exactOptional(
         v.pipe(
           v.number(issue => `must be a number of seconds, found ${show(issue.input)}`),
-          v.integer('must be a whole number of seconds'),
-          v.minValue(1, 'must be 1 to 30 seconds'),
-          v.maxValue(30, 'must be 1 to 30 seconds'),
+          v.check(
+            seconds => Number.isInteger(seconds) && seconds >= 1 && seconds <= 30,
+            'must be a whole number of 1 to 30 seconds',
+          ),
         ),
       ),
       failurePolicy: v.exactOptional(oneOf(['Fail', 'Ignore'])),

@@ -19,7 +19,7 @@ export function missingTolerations(present: readonly unknown[], wanted: readonly
 
 /**
  * True when every taint that `wanted` tolerates is tolerated by `present` at least as long. An empty key with Exists
- * tolerates every taint, an empty effect every effect (kubernetes: core/v1 Toleration).
+ * tolerates every taint, an empty effect every effect, an empty operator is Equal (kubernetes: core/v1 Toleration).
  */
 function covers(present: unknown, wanted: Toleration): boolean {
   if (!isJsonObject(present)) return false;
@@ -33,7 +33,7 @@ function coversEffect(present: JsonObject, wanted: Toleration): boolean {
 
 function coversKeyAndValue(present: JsonObject, wanted: Toleration): boolean {
   const key = member(present, 'key') ?? '';
-  const operator = member(present, 'operator') ?? 'Equal';
+  const operator = member(present, 'operator') || 'Equal';
   if (operator === 'Exists') return key === '' || key === wanted.key;
   if (operator !== 'Equal' || (wanted.operator ?? 'Equal') !== 'Equal') return false;
   return key === (wanted.key ?? '') && (member(present, 'value') ?? '') === (wanted.value ?? '');

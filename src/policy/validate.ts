@@ -1,5 +1,12 @@
 import * as v from 'valibot';
-import { DEFAULT_SANDBOX_KEY, HANDLER_READY, handlerLabel, ownNamespaces, SYSTEM_NAMESPACE } from './keys.ts';
+import {
+  DEFAULT_HANDLER,
+  DEFAULT_SANDBOX_KEY,
+  HANDLER_READY,
+  handlerLabel,
+  ownNamespaces,
+  SYSTEM_NAMESPACE,
+} from './keys.ts';
 import type { PolicyFault } from './policy-fault.ts';
 import type { Policy, Profile } from './policy.ts';
 import { relationFaults } from './relations.ts';
@@ -44,7 +51,7 @@ function complete(parsed: ParsedPolicy, namespace: string): Policy {
 }
 
 function completeProfile(parsed: ParsedProfile, sandboxKey: string): Profile {
-  const handler = parsed.handler ?? 'runsc';
+  const handler = parsed.handler ?? DEFAULT_HANDLER;
   return {
     name: parsed.name,
     runtimeClassName: parsed.runtimeClassName ?? parsed.name,

@@ -10,8 +10,12 @@ export interface LogFields {
   readonly metricsAddress?: string;
   /** Refusal code of the README's table. */
   readonly code?: string;
-  /** A sentence that our own code made. */
+  /** A sentence that our own code made of our own files. */
   readonly detail?: string;
+  /** Field of a request, as our own constant. */
+  readonly field?: string;
+  /** Lines of the same kind that were left out before this one. */
+  readonly suppressed?: number;
   readonly method?: string;
   readonly path?: string;
   readonly status?: number;
@@ -44,16 +48,26 @@ export interface LogDestination {
   readonly write: (line: string) => void;
 }
 
+/** A pipe that is full is tried again every 100 ms; whoever reads it has this many tries, two seconds, to go on. */
+const FULL_PIPE_TRIES = 20;
+
 /**
  * A destination that writes to a file descriptor at once: no line is lost at a crash, and it costs no more than an
  * asynchronous one.
  *
- * @param onError called when a line cannot be written, such as EPIPE after the reader went away
+ * @param onError called when a line cannot be written: EPIPE after the reader went away, EAGAIN when it reads no more
  */
 export function descriptorDestination(descriptor: number, onError: (error: Error) => void): LogDestination {
-  const destination = pino.destination({ fd: descriptor, sync: true });
+  let tries = 0;
+  const destination = pino.destination({ fd: descriptor, sync: true, retryEAGAIN: () => ++tries <= FULL_PIPE_TRIES });
   destination.on('error', onError);
-  return { write: line => void destination.write(line) };
+  return {
+    write: line => {
+      // After a failure each further line has one try only: a process that must stop is not held up.
+      if (tries <= FULL_PIPE_TRIES) tries = 0;
+      destination.write(line);
+    },
+  };
 }
 
 /**
@@ -67,7 +81,7 @@ export function createLog(destination: LogDestination): Log {
     {
       base: null,
       messageKey: 'message',
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: createTimestamp(),
       formatters: { level: label => ({ level: label }) },
     },
     destination,
@@ -76,6 +90,20 @@ export function createLog(destination: LogDestination): Log {
     decision: record => logger.info(record, DECISION_MESSAGE),
     info: (message, fields) => logger.info(printableFields(fields), LOG_MESSAGES[message]),
     error: (message, fields) => logger.error(printableFields(fields), LOG_MESSAGES[message]),
+  };
+}
+
+/** The time as pino wants it, a member of the line; written anew only when the millisecond has changed. */
+function createTimestamp(): () => string {
+  let milliseconds = Number.NaN;
+  let member = '';
+  return () => {
+    const now = Date.now();
+    if (now !== milliseconds) {
+      milliseconds = now;
+      member = `,"time":"${new Date(now).toISOString()}"`;
+    }
+    return member;
   };
 }
 

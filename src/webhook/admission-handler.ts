@@ -10,6 +10,8 @@ import { parseJsonBody } from './json-body.ts';
 import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import { recordSubject } from './record-subject.ts';
+import type { RefusalObserver } from './refusal-observer.ts';
+import { Refusal } from './refusal.ts';
 
 /** What an answer is made with. */
 export interface AdmissionHandlerOptions {
@@ -18,6 +20,7 @@ export interface AdmissionHandlerOptions {
   readonly limits: Limits;
   readonly log: Log;
   readonly metrics: Metrics;
+  readonly refusals: RefusalObserver;
 }
 
 /** One request to `/mutate`. */
@@ -63,8 +66,7 @@ export class AdmissionHandler {
   }
 
   #answerMalformed({ uid }: AdmissionRequest, target: Target, fault: string): string {
-    this.#options.metrics.refused('ObjectInvalid');
-    this.#options.log.info('requestRefused', { code: 'ObjectInvalid', detail: fault });
+    this.#options.refusals.refused(new Refusal('ObjectInvalid', fault));
     return malformedPodResponse(uid, target, fault);
   }
 }

@@ -1,5 +1,5 @@
 import type { Requester } from '../policy/decision.ts';
-import { isJsonObject, type JsonObject, member } from '../policy/json.ts';
+import { isJsonObject, type JsonObject, kindOf, member } from '../policy/json.ts';
 import { printable } from '../policy/printable.ts';
 import { Refusal } from './refusal.ts';
 
@@ -36,14 +36,16 @@ export function readAdmissionReview(value: unknown): AdmissionRequest {
   const request = objectAt(value, 'request', 'request');
   const uid = textAt(request, 'uid');
   if (uid === '' || uid.length > UID_LENGTH) {
-    throw new Refusal('ReviewInvalid', `request.uid must be a string of 1 to ${UID_LENGTH} characters`);
+    throw new Refusal('ReviewInvalid', `request.uid must be a string of 1 to ${UID_LENGTH} characters`, 'request.uid');
   }
   expectPod(request);
   expectCreate(request);
   const dryRun = member(request, 'dryRun') ?? false;
-  if (typeof dryRun !== 'boolean') throw new Refusal('ReviewInvalid', 'request.dryRun must be true or false');
+  if (typeof dryRun !== 'boolean')
+    throw new Refusal('ReviewInvalid', 'request.dryRun must be true or false', 'request.dryRun');
   const namespace = textAt(request, 'namespace');
-  if (namespace === '') throw new Refusal('ReviewInvalid', 'request.namespace is missing; a Pod always has one');
+  if (namespace === '')
+    throw new Refusal('ReviewInvalid', 'request.namespace is missing; a Pod always has one', 'request.namespace');
   return {
     uid,
     namespace,
@@ -56,7 +58,7 @@ export function readAdmissionReview(value: unknown): AdmissionRequest {
 
 function expectText(object: JsonObject, key: string, wanted: string): void {
   const found = member(object, key);
-  if (found !== wanted) throw new Refusal('ReviewInvalid', `${key} must be ${wanted}, found ${show(found)}`);
+  if (found !== wanted) throw new Refusal('ReviewInvalid', `${key} must be ${wanted}, found ${show(found)}`, key);
 }
 
 /** Rules that were widened by hand would send us other kinds and subresources; nothing is decided about those. */
@@ -91,24 +93,28 @@ function expectCreate(request: JsonObject): void {
 function readRequester(request: JsonObject): Requester {
   const userInfo = objectAt(request, 'userInfo', 'request.userInfo');
   const groups = member(userInfo, 'groups') ?? [];
-  if (!Array.isArray(groups)) throw new Refusal('ReviewInvalid', 'request.userInfo.groups must be an array');
-  return { username: textAt(userInfo, 'username'), groups: groups.filter(group => typeof group === 'string') };
+  if (!Array.isArray(groups))
+    throw new Refusal('ReviewInvalid', 'request.userInfo.groups must be an array', 'request.userInfo.groups');
+  return {
+    username: textAt(userInfo, 'username', 'request.userInfo.username'),
+    groups: groups.filter(group => typeof group === 'string'),
+  };
 }
 
 function objectAt(object: JsonObject, key: string, path: string): JsonObject {
   const value = member(object, key);
-  if (!isJsonObject(value)) throw new Refusal('ReviewInvalid', `${path} must be an object, found ${show(value)}`);
+  if (!isJsonObject(value))
+    throw new Refusal('ReviewInvalid', `${path} must be an object, found ${kindOf(value)}`, path);
   return value;
 }
 
-function textAt(object: JsonObject, key: string): string {
+function textAt(object: JsonObject, key: string, path = `request.${key}`): string {
   const value = member(object, key) ?? '';
-  if (typeof value !== 'string') throw new Refusal('ReviewInvalid', `${key} must be a string, found ${show(value)}`);
+  if (typeof value !== 'string')
+    throw new Refusal('ReviewInvalid', `${path} must be a string, found ${kindOf(value)}`, path);
   return value;
 }
 
 function show(value: unknown): string {
-  if (value === undefined) return 'nothing';
-  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : 'an object';
-  return printable(JSON.stringify(value), 80);
+  return typeof value === 'string' ? printable(JSON.stringify(value), 80) : kindOf(value);
 }

@@ -1,5 +1,5 @@
 import { printable } from '../policy/printable.ts';
-import { endOfString } from './json-string.ts';
+import { BACKSLASH, endOfString, QUOTE } from './json-string.ts';
 
 /** A key that one object has twice. */
 export interface DuplicateKey {
@@ -9,6 +9,13 @@ export interface DuplicateKey {
   readonly offset: number;
 }
 
+const OPEN_BRACE = 0x7b;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACE = 0x7d;
+const CLOSE_BRACKET = 0x5d;
+const COLON = 0x3a;
+const SPACE = 0x20;
+
 /**
  * Finds the first key that one object of a JSON text has twice.
  *
@@ -16,31 +23,47 @@ export interface DuplicateKey {
  * @throws {RangeError} when there is none
  */
 export function findDuplicateKey(body: Buffer): DuplicateKey {
-  const open: Set<string>[] = [];
+  // The keys so far of each object that is open; undefined for an array.
+  const open: (Set<string> | undefined)[] = [];
   const end = body.length;
   for (let index = 0; index < end; index++) {
-    const character = String.fromCharCode(body[index] ?? 0);
-    if (character === '{' || character === '[') open.push(new Set());
-    if (character === '}' || character === ']') open.pop();
-    if (character !== '"') continue;
-    const start = index;
-    index = endOfString(body, index);
-    if (!isFollowedByColon(body, index + 1)) continue;
-    const key = decode(body.toString('utf8', start, index + 1));
-    if (open.at(-1)?.has(key)) return { key: `"${printable(key, 80)}"`, offset: start };
-    open.at(-1)?.add(key);
+    switch (body[index]) {
+      case OPEN_BRACE:
+        open.push(new Set());
+        break;
+      case OPEN_BRACKET:
+        open.push(undefined);
+        break;
+      case CLOSE_BRACE:
+      case CLOSE_BRACKET:
+        open.pop();
+        break;
+      case QUOTE: {
+        const start = index;
+        index = endOfString(body, start);
+        const keys = open.at(-1);
+        if (keys === undefined || !isFollowedByColon(body, index + 1)) break;
+        const key = decodeKey(body, start, index);
+        if (keys.has(key)) return { key: `"${printable(key, 80)}"`, offset: start };
+        keys.add(key);
+        break;
+      }
+      default:
+    }
   }
   throw new RangeError('the JSON text has no duplicate key');
 }
 
+/** JSON has four kinds of white space, none above the space. */
 function isFollowedByColon(body: Buffer, start: number): boolean {
   let index = start;
-  while (' \t\r\n'.includes(String.fromCharCode(body[index] ?? 0))) index++;
-  return body[index] === 0x3a;
+  while ((body[index] ?? COLON) <= SPACE) index++;
+  return body[index] === COLON;
 }
 
 /** Two spellings of one key, such as `a` and `\u0061`, are the same key. */
-function decode(literal: string): string {
-  const key: unknown = JSON.parse(literal);
+function decodeKey(body: Buffer, start: number, end: number): string {
+  if (!body.subarray(start, end).includes(BACKSLASH)) return body.toString('utf8', start + 1, end);
+  const key: unknown = JSON.parse(body.toString('utf8', start, end + 1));
   return String(key);
 }

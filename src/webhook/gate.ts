@@ -2,12 +2,16 @@ import type { Limits } from './limits.ts';
 import { Refusal } from './refusal.ts';
 
 /**
- * Bounds how many requests are under way and how many bytes of bodies are held, whoever sends them: without client
- * certificates anybody in the cluster can post to us. Who is turned away is told to come again in a second, and
- * client-go does (rest/with_retry.go).
+ * Bounds the bytes of bodies that are held at once, in all and for each client address: without client certificates
+ * anybody in the cluster can post to us, and one client must not use up what all share. Who is turned away is told to
+ * come again in a second, and client-go does (rest/with_retry.go).
+ *
+ * Requests have no bound of their own: one costs nothing until its bytes come, a connection carries one at a time, and
+ * connections are bounded.
  */
 export class Gate {
   readonly #limits: Limits;
+  readonly #byAddress = new Map<string, number>();
   #requests = 0;
   #bytes = 0;
 
@@ -20,15 +24,8 @@ export class Gate {
     return this.#requests;
   }
 
-  /**
-   * Lets a request in; `leave` must be called once for each.
-   *
-   * @throws {Refusal} TooManyRequests
-   */
+  /** Counts a request; `leave` must be called once for each. */
   enter(): void {
-    if (this.#requests >= this.#limits.requests) {
-      throw new Refusal('TooManyRequests', `${this.#limits.requests} requests are under way already; try again`);
-    }
     this.#requests++;
   }
 
@@ -39,16 +36,22 @@ export class Gate {
   /**
    * Counts bytes that are about to be held; `release` gives them back.
    *
-   * @throws {Refusal} TooManyRequests when all bodies together would be too large; nothing is counted then
+   * @throws {Refusal} TooManyRequests when there would be too many; nothing is counted then
    */
-  hold(bytes: number): void {
-    if (this.#bytes + bytes > this.#limits.bufferedBytes) {
+  hold(address: string, bytes: number): void {
+    const held = this.#byAddress.get(address) ?? 0;
+    const { bufferedBytes, bufferedBytesPerAddress } = this.#limits;
+    if (this.#bytes + bytes > bufferedBytes || held + bytes > bufferedBytesPerAddress) {
       throw new Refusal('TooManyRequests', `bodies of ${this.#bytes} bytes are under way already; try again`);
     }
     this.#bytes += bytes;
+    this.#byAddress.set(address, held + bytes);
   }
 
-  release(bytes: number): void {
+  release(address: string, bytes: number): void {
     this.#bytes -= bytes;
+    const held = (this.#byAddress.get(address) ?? 0) - bytes;
+    if (held > 0) this.#byAddress.set(address, held);
+    else this.#byAddress.delete(address);
   }
 }

@@ -4,10 +4,12 @@ export interface Limits {
   readonly bodyBytes: number;
   /** Bytes of bodies that may be held at once; beyond it a request gets 429 and `Retry-After`. */
   readonly bufferedBytes: number;
-  /** Requests to `/mutate` that may be under way at once; beyond it a request gets 429 and `Retry-After`. */
-  readonly requests: number;
-  /** Connections; further ones wait in the kernel's queue or are closed. */
+  /** The share of it that one client address may have. */
+  readonly bufferedBytesPerAddress: number;
+  /** Connections; further ones are closed. */
   readonly connections: number;
+  /** The share of them that one client address may have; the API server keeps 25 and opens more in bursts. */
+  readonly connectionsPerAddress: number;
   /** Deepest nesting of objects and arrays; a Pod has about 15 levels. */
   readonly depth: number;
   /**
@@ -29,8 +31,9 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   bodyBytes: 8 * 1024 * 1024,
   bufferedBytes: 32 * 1024 * 1024,
-  requests: 256,
+  bufferedBytesPerAddress: 16 * 1024 * 1024,
   connections: 2048,
+  connectionsPerAddress: 512,
   depth: 200,
   values: 200_000,
   keepAliveMilliseconds: 120_000,

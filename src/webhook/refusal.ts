@@ -30,14 +30,18 @@ export const REFUSALS = {
 /** Why a request got no decision. */
 export type RefusalCode = keyof typeof REFUSALS;
 
-/** A request that gets no decision. The message is shown to the client, so it says nothing of our insides. */
+/** A request that gets no decision. The message is shown to the client, whose values it may
+ * quote, so it says nothing of our insides and never goes to the log. */
 export class Refusal extends Error {
   override readonly name = 'Refusal';
   readonly code: RefusalCode;
+  /** The field that was wrong, as our own constant; unlike the message it may be logged. */
+  readonly field: string | undefined;
 
-  constructor(code: RefusalCode, message: string) {
+  constructor(code: RefusalCode, message: string, field?: string) {
     super(message);
     this.code = code;
+    this.field = field;
   }
 
   /** HTTP status of the answer. */

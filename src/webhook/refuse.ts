@@ -1,20 +1,11 @@
-import type { Socket } from 'node:net';
-import { STATUS_CODES } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { systemErrorCode } from '../errors/user-error.ts';
 import { printable } from '../policy/printable.ts';
-import type { Log } from '../record/log.ts';
-import type { Metrics } from './metrics.ts';
+import type { RefusalObserver } from './refusal-observer.ts';
 import { Refusal, type RefusalCode, statusBody } from './refusal.ts';
 
 /** Longest path in a message or a log line. */
 const PATH_LENGTH = 200;
-
-/** What refusals are told to. */
-export interface RefusalObserver {
-  readonly log: Log;
-  readonly metrics: Metrics;
-}
 
 /** Answers a request that gets no decision; our own fault is logged with its stack, which the client never sees. */
 export function refuse(
@@ -24,38 +15,12 @@ export function refuse(
   observer: RefusalObserver,
 ): FastifyReply {
   const refusal = toRefusal(error, request);
-  const { code, status, message } = refusal;
-  const path = pathOf(request.url);
-  observer.metrics.refused(code);
-  if (code === 'InternalError') {
-    observer.log.error('internalError', {
-      path,
-      stack: error instanceof Error ? (error.stack ?? error.message) : String(error),
-    });
-  } else {
-    observer.log.info('requestRefused', { code, detail: message, method: request.method, path, status });
-  }
+  const { code, status } = refusal;
+  observer.refused(refusal, { method: request.method, path: pathOf(request.url) });
+  if (code === 'InternalError') observer.failed(error, pathOf(request.url));
   if (code === 'TooManyRequests') reply.header('retry-after', '1');
   if (code === 'MethodNotAllowed') reply.header('allow', 'POST');
   return reply.code(status).type('application/json').send(statusBody(refusal));
-}
-
-/** Answers what is not even HTTP on the socket itself. */
-export function refuseConnection(error: Error, socket: Socket, { metrics }: RefusalObserver): void {
-  const refusal = connectionRefusal(systemErrorCode(error));
-  if (refusal === undefined || !socket.writable) {
-    socket.destroy();
-    return;
-  }
-  metrics.refused(refusal.code);
-  const body = statusBody(refusal);
-  const head = [
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}`,
-    'Content-Type: application/json',
-    `Content-Length: ${Buffer.byteLength(body)}`,
-    'Connection: close',
-  ];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** The path without its query, printable and short. */
@@ -85,20 +50,4 @@ function toRefusal(error: unknown, request: FastifyRequest): Refusal {
 function contentTypeOf(request: FastifyRequest): string {
   const type = request.headers['content-type'];
   return type === undefined ? 'none' : `"${printable(type, 80)}"`;
-}
-
-function connectionRefusal(code: string | undefined): Refusal | undefined {
-  switch (code) {
-    case 'ECONNRESET':
-    case 'EPIPE':
-      return undefined;
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new Refusal('RequestTimeout', 'the request took too long to arrive');
-    case 'HPE_HEADER_OVERFLOW':
-      return new Refusal('HeadersTooLarge', 'the headers are too large');
-    case 'HPE_INVALID_EOF_STATE':
-      return new Refusal('BodyTruncated', 'the connection ended before the whole request had come');
-    default:
-      return new Refusal('HttpInvalid', 'this is not an HTTP/1.1 request');
-  }
 }

@@ -10,7 +10,8 @@ import { readBody } from './read-body.ts';
 import type { Readiness } from './readiness.ts';
 import { Refusal } from './refusal.ts';
 import { WITHOUT_SCHEMAS } from './without-schemas.ts';
-import { pathOf, refuse, refuseConnection } from './refuse.ts';
+import { pathOf, refuse } from './refuse.ts';
+import { refuseConnection, refuseOnSocket } from './refuse-connection.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -62,6 +63,8 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
       handshakeTimeout: limits.headersMilliseconds,
       headersTimeout: limits.headersMilliseconds,
       connectionsCheckingInterval: limits.checkMilliseconds,
+      // Node would refuse a request without it and say nothing; nothing here depends on it.
+      requireHostHeader: false,
     },
     schemaController: WITHOUT_SCHEMAS,
     bodyLimit: limits.bodyBytes,
@@ -72,11 +75,11 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, options),
-    frameworkErrors: (error, request, reply) => void refuse(error, request, reply, options),
+    frameworkErrors: (error, request, reply) => void refuse(error, request, reply, options.refusals),
   });
-  app.server.maxConnections = limits.connections;
-  app.setErrorHandler((error, request, reply) => refuse(error, request, reply, options));
-  app.setNotFoundHandler((request, reply) => refuse(notFound(request, options), request, reply, options));
+  answerWhatNodeWouldNot(app, options);
+  app.setErrorHandler((error, request, reply) => refuse(error, request, reply, options.refusals));
+  app.setNotFoundHandler((request, reply) => refuse(notFound(request, options), request, reply, options.refusals));
   addBodyParser(app, options);
   app.decorateRequest('startedAt', 0);
   app.addHook('onRequest', (request, _reply, done) => {
@@ -93,10 +96,18 @@ export function createWebhookServer(options: WebhookServerOptions): FastifyInsta
   return app;
 }
 
+/** Requests that Node would answer without a sentence, or not at all. */
+function answerWhatNodeWouldNot(app: FastifyInstance, options: WebhookServerOptions): void {
+  app.server.on('checkExpectation', (request, response) => app.server.emit('request', request, response));
+  app.server.on('connect', (_request, socket) => {
+    refuseOnSocket(new Refusal('MethodNotAllowed', 'CONNECT is not spoken here'), socket, options);
+  });
+}
+
 function addBodyParser(app: FastifyInstance, { limits, gate }: WebhookServerOptions): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', (_request, payload, done) => {
-    readBody(payload, { limit: limits.bodyBytes, gate }, done);
+  app.addContentTypeParser('application/json', (request, _payload, done) => {
+    readBody(request.raw, { limit: limits.bodyBytes, gate }, done);
   });
 }
 

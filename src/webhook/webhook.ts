@@ -8,9 +8,11 @@ import type { Policy } from '../policy/policy.ts';
 import type { Log } from '../record/log.ts';
 import { Gate } from './gate.ts';
 import type { Limits } from './limits.ts';
+import { Connections } from './connections.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { createMetricsServer } from './metrics-server.ts';
 import { Readiness } from './readiness.ts';
+import { RefusalObserver } from './refusal-observer.ts';
 import { createWebhookServer, secureContextOptions } from './server.ts';
 
 /** Requests that are under way when the drain ends get this long to finish. */
@@ -70,7 +72,9 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
     },
   });
   const readiness = new Readiness({ certificate, now: () => clock.now() });
-  server = createWebhookServer({ ...options, metrics, readiness, gate, pair: certificate.current() });
+  const refusals = new RefusalObserver({ log, metrics, now: () => clock.now() });
+  server = createWebhookServer({ ...options, metrics, readiness, gate, refusals, pair: certificate.current() });
+  const connections = new Connections(server.server, options.limits);
   const metricsServer = createMetricsServer({ metrics, readiness });
   const closeAll = async (): Promise<void> => {
     await Promise.all([server.close(), metricsServer.close(), certificate.close()]);
@@ -91,7 +95,7 @@ export async function startWebhook(options: WebhookOptions): Promise<Webhook> {
       readiness.drain();
       log.info('draining', { drainSeconds: drainMilliseconds / 1000 });
       await wait(clock, drainMilliseconds);
-      const cancel = clock.schedule(FINISH_MILLISECONDS, () => server.server.closeAllConnections());
+      const cancel = clock.schedule(FINISH_MILLISECONDS, () => connections.destroyAll());
       await closeAll();
       cancel();
       log.info('stopped', {});
@@ -136,8 +140,12 @@ async function listen(app: FastifyInstance, { host, port }: Endpoint, flag: stri
       await listen(app, { host: '0.0.0.0', port }, flag);
       return;
     }
-    throw new UserError('ListenFailed', `Cannot listen on port ${port}: ${systemErrorCode(error)}`, {
-      hint: `Choose another port with ${flag}, or stop what uses it`,
+    const code = systemErrorCode(error);
+    throw new UserError('ListenFailed', `Cannot listen on ${host ?? 'every address'}, port ${port}: ${code}`, {
+      hint:
+        code === 'EADDRINUSE' || code === 'EACCES'
+          ? `Choose another port with ${flag}, or stop what uses it`
+          : 'Name an address of this machine with --host',
       cause: error,
     });
   }

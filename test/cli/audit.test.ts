@@ -97,10 +97,12 @@ t.test('audit joins several files and folders, and counts each decision once', a
     'a.log': readFileSync(REPLICAS),
     'b.jsonl': readFileSync(join(FIXTURES, 'all-sandboxed.jsonl')),
     'c.txt': 'not a log',
+    'd.log': { 'e.log': 'in a folder that only looks like a log' },
+    'f.log': t.fixture('symlink', 'b.jsonl'),
     '.keep': '',
   });
   const joined = await summary(['-f', folder, '--file', REPLICAS, '-f', REPLICAS]);
-  t.match(joined, { decisions: 17, repeated: 17, foreignLines: { text: 2 } });
+  t.match(joined, { decisions: 17, repeated: 19, foreignLines: { text: 2 } });
 });
 
 t.test('audit filters by namespace and by time, as a duration before now or as a time', async t => {
@@ -155,6 +157,8 @@ t.test('audit names the log that it cannot read', async t => {
   const empty = await failure(['-f', folder]);
   t.equal(empty.code, 'FileUnreadable');
   t.match(empty.message, /has no log: no file ends in \.log or \.jsonl$/);
+  const broken = t.testdir({ 'a.log': '', 'b.log': t.fixture('symlink', 'gone') });
+  t.equal((await failure(['-f', broken])).message, `Cannot read the log '${join(broken, 'b.log')}': ENOENT`);
 });
 
 t.test('audit refuses flags that make no sense', async t => {

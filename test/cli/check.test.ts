@@ -135,5 +135,12 @@ t.test('check as a program: help first an example, faults in the input exit 2 wi
   t.match(await refusalOf(check, ['-f', '-', '--output', 'jsn']), {
     code: 'BadUsage',
     message: "--output must be one of table, json, not 'jsn'",
+    hint: "Did you mean 'json'? Run 'gvisor-injector check --help' for its flags",
   });
+  t.match(await refusalOf(check, ['pod.yaml']), {
+    hint: "Every input has a flag, such as -f FILE. Run 'gvisor-injector check --help' for its flags",
+  });
+  for (const namespace of ['default', 'kube-system', 'a'.repeat(58), '-x']) {
+    t.match(await refusalOf(check, ['-f', '-', `--namespace=${namespace}`]), { code: 'BadUsage', message: namespace });
+  }
 });

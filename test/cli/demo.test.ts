@@ -57,3 +57,13 @@ t.test('demo --serve goes on answering until it is told to stop', async t => {
   t.equal(await exitCode(child), 0);
   t.strictSame(readdirSync(folder), [], 'nothing is left');
 });
+
+t.test('a demo whose reader goes away ends quietly and leaves nothing behind either', async t => {
+  const folder = join(t.testdir({}), 'broken');
+  const { child, output } = startDemo(folder, []);
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  t.equal(await exitCode(child), 1);
+  t.equal(output.stderr, '');
+  t.strictSame(readdirSync(folder), [], 'nothing is left');
+});

@@ -75,6 +75,11 @@ t.test('inject acts as in the namespace that the flags describe', async t => {
 
   const exempt = POD.replace('{name: a}', '{name: a, namespace: mine}');
   t.equal((await runCommand(inject, ['-f', '-', '--namespace', 'mine'], exempt)).stdout, exempt, 'our own namespace');
+  t.match(await refusalOf(inject, ['-f', '-', '--namespace', 'Mine'], exempt), {
+    code: 'BadUsage',
+    message: /^--namespace must be a DNS-1123 label .*, not 'Mine'$/,
+    hint: "Run 'gvisor-injector inject --help' for its flags",
+  });
   t.not((await runCommand(inject, ['-f', '-'], exempt)).stdout, exempt);
 });
 

@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import t from 'tap';
@@ -8,6 +11,15 @@ import { serveFlags, startServe } from '../support/serve.ts';
 import { certificates, send, trustingAgent } from '../support/webhook.ts';
 
 const REVIEW = JSON.stringify(exampleReview(podOf()));
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
 
 async function post(port: number) {
   const agent = trustingAgent({ keepAlive: false });
@@ -45,6 +57,30 @@ t.test('serve stops when nobody reads its log any more: no decision goes unrecor
   t.match(output.stderr, /^error: Cannot write the log to stdout: EPIPE\nhint: /);
 });
 
+t.test(
+  'serve stops when its log is read no more: it does not hang for ever, and answers nothing unrecorded',
+  async t => {
+    const port = await freePort();
+    const flags = serveFlags(t).with(serveFlags(t).indexOf('--port') + 1, String(port));
+    // Nobody ever reads its stdout, as when a log collector hangs.
+    const child = spawn(process.execPath, ['src/cli/main.ts', 'serve', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended = exitCode(child);
+    const errors = child.stderr.setEncoding('utf8').toArray();
+    const isServing = async () =>
+      await post(port).then(
+        () => true,
+        () => false,
+      );
+    while (!(await isServing())) await delay(20);
+    let answered = 0;
+    while (child.exitCode === null && answered < 5000 && (await isServing())) answered++;
+    t.equal(await ended, 1, `after ${answered} answers`);
+    t.match((await errors).join(''), /^error: Cannot write the log to stdout: EAGAIN\nhint: /);
+  },
+);
+
 t.test('serve says what is wrong with its flags and files, without a stack', async t => {
   const good = serveFlags(t);
   const folder = t.testdirName;
@@ -54,6 +90,7 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
     [[...good, '--port'], 2, /^error: Flag '--port' needs a value/],
     [[...good, '--port', '70000'], 2, /^error: --port must be a whole number from 0 to 65535, not '70000'/],
     [[...good, '--drain-seconds', 'soon'], 2, /^error: --drain-seconds must be a whole number/],
+    [[...good, '--namespace', 'Bad NS!'], 2, /^error: --namespace must be a DNS-1123 label/],
     [[...good, 'extra'], 2, /^error: Unexpected argument 'extra'/],
     [[...good, '--require-client-certificate'], 2, /^error: --require-client-certificate needs --client-ca/],
     [[...good, '--require-client-certificate=yes'], 2, /^error: Flag '--require-client-certificate' takes no value/],
@@ -62,7 +99,11 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
       2,
       /^error: Cannot read the client authorities '.*none\.crt': ENOENT/,
     ],
-    [[...good, '--client-ca', join(folder, 'empty.crt')], 2, /^error: There is no certificate in --client-ca/],
+    [
+      [...good, '--client-ca', join(folder, 'empty.crt')],
+      2,
+      /^error: Cannot use '.*empty\.crt' as the CA bundle: it holds no PEM certificate/,
+    ],
     [
       [...good, '--policy', join(folder, 'none.yaml')],
       2,
@@ -73,7 +114,11 @@ t.test('serve says what is wrong with its flags and files, without a stack', asy
       2,
       /^error: Cannot use the policy .*: 2 faults\n.*syntax\.yaml:5:1: /,
     ],
-    [[...good, '--host', '192.0.2.1'], 1, /^error: Cannot listen on port 0: EADDRNOTAVAIL\nhint: /],
+    [
+      [...good, '--host', '192.0.2.1'],
+      1,
+      /^error: Cannot listen on 192\.0\.2\.1, port 0: EADDRNOTAVAIL\nhint: Name an address of this machine with --host/,
+    ],
   ] as const) {
     const { child, output } = startServe(args);
     t.equal(await exitCode(child), code, args.join(' '));

@@ -216,7 +216,9 @@ t.test('misplaced keys are found on Namespaces and Pods, and the warning says wh
       '---',
       'apiVersion: v1',
       'kind: Namespace',
-      'metadata: {name: b, labels: {sandbox: gvisor, sandbox-audit: none}}',
+      'metadata: {name: b, labels: {sandbox: gvisor, sandbox-audit: none, sandbox-opt-out: "true"}}',
+      '---',
+      '{apiVersion: v1, kind: Namespace, metadata: {name: c, labels: {sandbox-opt-out: allowed}}}',
       '---',
       'apiVersion: v1',
       'kind: Pod',
@@ -237,6 +239,7 @@ t.test('misplaced keys are found on Namespaces and Pods, and the warning says wh
       '1 a annotation "sandbox-opt-out" does nothing on a Namespace; write it among metadata.labels',
       '1 a label sandbox="gvisr" names no profile; did you mean "gvisor"? the profiles are gvisor',
       '8 b label sandbox-audit="none" names no profile; the profiles are gvisor',
+      '8 b label sandbox-opt-out="true" does nothing; only "allowed" lets Pods opt out',
     ],
   );
   t.strictSame(

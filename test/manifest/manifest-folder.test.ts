@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { lstat, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import t from 'tap';
@@ -67,6 +67,24 @@ t.test('writeFolder() overwrites no file that it did not make, and then changes 
     details: [join(folder, 'service.yaml')],
   });
   t.same(await readdir(folder), ['service.yaml']);
+});
+
+t.test('writeFolder() takes a link or a folder at one of its names for foreign, and then changes nothing', async t => {
+  const files = manifestFiles(renderText(DEFAULT_POLICY_TEXT));
+  const [deployment] = files.filter(({ name }) => name === 'deployment.yaml');
+  const folder = t.testdir({
+    // Even where the link leads to a rendering: what it leads to may be somebody's.
+    mine: deployment?.text ?? '',
+    'deployment.yaml': t.fixture('symlink', 'mine'),
+    'network-policy.yaml': t.fixture('symlink', 'nowhere'),
+    'service.yaml': {},
+  });
+  await t.rejects(writeFolder(folder, files), {
+    code: 'WriteFailed',
+    details: ['service.yaml', 'deployment.yaml', 'network-policy.yaml'].map(name => join(folder, name)),
+  });
+  t.same(await readdir(folder), ['deployment.yaml', 'mine', 'network-policy.yaml', 'service.yaml']);
+  t.ok((await lstat(join(folder, 'deployment.yaml'))).isSymbolicLink());
 });
 
 t.test('a note that leads nowhere is a mistake of the programmer', async t => {

@@ -86,6 +86,7 @@ t.test(
         if (target.trigger !== 'enforce' || outcome === 'denied') return;
         if (reason === 'OptedOut') {
           if (!target.optOut) throw new Error('opted out where that is forbidden');
+          if (readPod(pod).pod?.annotations?.['sandbox'] !== 'none') throw new Error('opted out without asking');
           return;
         }
         const permitted = [target.profile, ...(findProfile(twoProfiles, target.profile)?.alternatives ?? [])];

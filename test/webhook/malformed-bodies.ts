@@ -53,7 +53,12 @@ export const MALFORMED_BODIES: readonly (readonly [string, string | Buffer, numb
     /^ReviewInvalid: request must be an object, found nothing/,
   ],
   ['no uid', without('uid'), 400, /^ReviewInvalid: request.uid must be a string of 1 to/],
-  ['a uid that is no string', withRequest({ uid: 5 }), 400, /^ReviewInvalid: uid must be a string, found 5/],
+  [
+    'a uid that is no string',
+    withRequest({ uid: 5 }),
+    400,
+    /^ReviewInvalid: request.uid must be a string, found a number/,
+  ],
   ['a long uid', withRequest({ uid: 'u'.repeat(300) }), 400, /^ReviewInvalid: request.uid/],
   ['no kind', without('kind'), 400, /^ReviewInvalid: request.kind must be an object/],
   [

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { NODE_OPTIONS } from '../../src/manifest/webhook-container.ts';
+import { MEMORY_LIMIT_MEBIBYTES, NODE_OPTIONS } from '../../src/manifest/webhook-container.ts';
 import { DEFAULT_LIMITS } from '../../src/webhook/limits.ts';
 import { exampleReview } from '../../src/webhook/example-review.ts';
 import { exitCode } from '../support/answers.ts';
@@ -24,6 +24,10 @@ const BODIES: Readonly<Record<string, (count: number) => string>> = {
     `[${Array.from({ length: count / 2 }, (_, index) => `{"k${index.toString(36)}":0}`).join(',')}]`,
   'distinct strings': count =>
     `[${Array.from({ length: count }, (_, index) => String.raw`"${index.toString(36)}\n"`).join(',')}]`,
+  'a duplicate among distinct keys': count => {
+    const keys = Array.from({ length: count - 1 }, (_, index) => `"k${'x'.repeat(25)}${index.toString(36)}":0`);
+    return `{${[...keys, keys.at(-1)].join(',')}}`;
+  },
   'long text in many alphabets': count => `["${'\u{1f600}é'.repeat(count * 6)}"]`,
 };
 
@@ -42,14 +46,16 @@ t.test('no body ends the process with the heap that the Deployment gives it', as
   const large = JSON.stringify(exampleReview(podOf({}, { annotations: { note: 'x'.repeat(7_900_000) } })));
   for (const [name, bodyOf] of Object.entries(BODIES)) {
     const pod = (count: number) => good.replace('"nginx"', () => bodyOf(count));
-    for (let round = 0; round < 3; round++) t.equal((await send(request, pod(COUNT))).status, 200, name);
+    for (let round = 0; round < 3; round++)
+      t.equal((await send(request, pod(COUNT))).status, name.includes('duplicate') ? 400 : 200, name);
     const flood = await Promise.all([1, 2, 3, 4].map(async () => await send(request, pod(COUNT * 2))));
-    for (const { status } of flood) t.ok([200, 413, 429].includes(status), `${name}, twice as much: ${status}`);
+    for (const { status } of flood) t.ok([200, 400, 413, 429].includes(status), `${name}, twice as much: ${status}`);
     t.equal((await send(request, good)).status, 200, 'the next request is served');
   }
   t.equal((await send(request, large)).status, 200, 'as much text as is let in');
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8');
-  t.comment(/VmHWM.*/.exec(status)?.[0] ?? 'no VmHWM');
+  const peakMebibytes = Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+  t.ok(peakMebibytes < MEMORY_LIMIT_MEBIBYTES, `peak ${Math.round(peakMebibytes)} MiB of ${MEMORY_LIMIT_MEBIBYTES}`);
   child.kill('SIGTERM');
   agent.destroy();
   t.equal(await exitCode(child), 0, 'it lived to the end');

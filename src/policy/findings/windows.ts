@@ -1,12 +1,11 @@
 import type { Finding, FindingRule } from '../finding.ts';
 import { isJsonObject, type JsonObject, member } from '../json.ts';
-import { containersOf } from '../pod.ts';
 
 /** runsc refuses a spec with a Windows section (gvisor: runsc/specutils/specutils.go, "Spec.Windows is not supported"). */
-export const findWindows: FindingRule = pod => {
+export const findWindows: FindingRule = (pod, containers) => {
   const os = member(pod.spec, 'os');
   const named = isJsonObject(os) && member(os, 'name') === 'windows' ? [finding('spec.os.name')] : [];
-  const options = [{ path: 'spec', container: pod.spec }, ...containersOf(pod)].flatMap(({ path, container }) =>
+  const options = [{ path: 'spec', container: pod.spec }, ...containers].flatMap(({ path, container }) =>
     hasWindowsOptions(container) ? [finding(`${path}.securityContext.windowsOptions`)] : [],
   );
   return [...named, ...options];
