@@ -37,7 +37,7 @@ function ask(policyName: string, object: Record<string, unknown>, target: Target
 function podWithFindings(count: number): Record<string, unknown> {
   const volumeMounts = Array.from({ length: count }, (_, index) => ({
     name: 'work',
-    mountPath: `/work/${index}`,
+    mountPath: `/data/${index}`,
     mountPropagation: 'Bidirectional',
   }));
   return podOf({ containers: [{ name: 'web', image: 'nginx', volumeMounts }] });
