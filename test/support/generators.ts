@@ -6,8 +6,13 @@ import type { Target } from '../../src/policy/admission-path.ts';
 const name = fc.stringMatching(/^[a-z]([a-z0-9-]{0,10}[a-z0-9])?$/);
 const scalar = fc.oneof(fc.string(), fc.integer(), fc.boolean());
 
+/** Any JSON, but without the key `<<`, which is a merge in YAML 1.1 and no key. */
+export const anyJson = fc.jsonValue({ maxDepth: 3 }).map((value): unknown => withoutMergeKeys(value));
+
 /** Fields that no type of ours knows. */
-const noise = fc.dictionary(fc.stringMatching(/^[a-zA-Z_.~/-]{1,12}$/), fc.jsonValue({ maxDepth: 3 }), { maxKeys: 4 });
+const noise = fc.dictionary(fc.oneof(fc.stringMatching(/^[a-zA-Z_.~/-]{1,12}$/), fc.constant('__proto__')), anyJson, {
+  maxKeys: 4,
+});
 
 const sandboxValue = fc.oneof(
   fc.constantFrom('gvisor', 'strict', 'none', '', ' gvisor', 'gviser'),
@@ -117,4 +122,8 @@ function parsePlain(value: unknown): Record<string, unknown> {
   const parsed: unknown = JSON.parse(JSON.stringify(value));
   if (typeof parsed !== 'object' || parsed === null) throw new TypeError('a Pod is an object');
   return { ...parsed };
+}
+
+function withoutMergeKeys(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value).replaceAll('"<<":', '"<<<":'));
 }
