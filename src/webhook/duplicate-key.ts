@@ -1,5 +1,14 @@
 import { printable } from '../policy/printable.ts';
-import { BACKSLASH, endOfString, QUOTE } from './json-string.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  endOfString,
+} from './json-bytes.ts';
 
 /** A key that one object has twice. */
 export interface DuplicateKey {
@@ -9,11 +18,6 @@ export interface DuplicateKey {
   readonly offset: number;
 }
 
-const OPEN_BRACE = 0x7b;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACE = 0x7d;
-const CLOSE_BRACKET = 0x5d;
-const COLON = 0x3a;
 const SPACE = 0x20;
 
 /**

@@ -2,15 +2,18 @@ import { isUtf8 } from 'node:buffer';
 import { isJsonObject } from '../policy/json.ts';
 import { findDuplicateKey } from './duplicate-key.ts';
 import type { Limits } from './limits.ts';
-import { BACKSLASH, endOfString, QUOTE } from './json-string.ts';
+import {
+  BACKSLASH,
+  CLOSE_BRACE,
+  CLOSE_BRACKET,
+  COLON,
+  COMMA,
+  OPEN_BRACE,
+  OPEN_BRACKET,
+  QUOTE,
+  endOfString,
+} from './json-bytes.ts';
 import { Refusal } from './refusal.ts';
-
-const COLON = 0x3a;
-const COMMA = 0x2c;
-const OPEN_BRACE = 0x7b;
-const OPEN_BRACKET = 0x5b;
-const CLOSE_BRACE = 0x7d;
-const CLOSE_BRACKET = 0x5d;
 
 /** Who set which field of a Pod: a third of its bytes and half the time of parsing it, and nothing here reads it. */
 const MANAGED_FIELDS = Buffer.from('"managedFields":[');
