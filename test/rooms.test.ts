@@ -18,8 +18,13 @@ const ROOMS: Readonly<
   certificates: { rooms: ['errors'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
   manifest: { rooms: ['errors', 'files', 'kube', 'policy'], packages: ['yaml'], node: true },
   webhook: { rooms: ['certificates', 'errors', 'policy', 'record'], packages: ['fastify', 'prom-client'], node: true },
+  node: {
+    rooms: ['errors', 'policy'],
+    packages: ['@grpc/grpc-js', 'modern-tar', 'protobufjs', 'smol-toml', 'valibot', 'yaml'],
+    node: true,
+  },
   cli: {
-    rooms: ['certificates', 'documents', 'errors', 'files', 'manifest', 'policy', 'record', 'webhook'],
+    rooms: ['certificates', 'documents', 'errors', 'files', 'manifest', 'node', 'policy', 'record', 'webhook'],
     packages: [],
     node: true,
   },

@@ -25,6 +25,8 @@ export const ERROR_CODES = {
   RenderRefused: EXIT_CODES.usage,
   ListenFailed: EXIT_CODES.failed,
   WriteFailed: EXIT_CODES.failed,
+  NodeRefused: EXIT_CODES.answerIsNo,
+  NodeFailed: EXIT_CODES.failed,
 } as const satisfies Record<string, ExitCode>;
 
 /** The code of an expected failure. */
