@@ -9,6 +9,7 @@ import { COMMON_LABELS } from './names.ts';
  */
 export function runtimeClassManifest(profile: Profile): Manifest<RuntimeClass> {
   const { name, runtimeClassName, handler, nodeSelector, tolerations, overhead } = profile;
+  const hasOverhead = Object.keys(overhead).length > 0;
   const hasNodeSelector = Object.keys(nodeSelector).length > 0;
   const hasTolerations = tolerations.length > 0;
   return {
@@ -21,13 +22,21 @@ export function runtimeClassManifest(profile: Profile): Manifest<RuntimeClass> {
       kind: 'RuntimeClass',
       metadata: { name: runtimeClassName, labels: COMMON_LABELS },
       handler,
-      ...(Object.keys(overhead).length > 0 ? { overhead: { podFixed: overhead } } : {}),
+      ...(hasOverhead ? { overhead: { podFixed: overhead } } : {}),
       ...(hasNodeSelector || hasTolerations
         ? { scheduling: { ...(hasNodeSelector ? { nodeSelector } : {}), ...(hasTolerations ? { tolerations } : {}) } }
         : {}),
     },
     notes: [
       { path: ['handler'], text: 'The name of the runtime in the configuration of containerd.' },
+      ...(hasOverhead
+        ? [
+            {
+              path: ['overhead'],
+              text: 'What a sandbox itself needs: the scheduler and quotas count it, and the Pod may use it beyond its limits.',
+            },
+          ]
+        : []),
       ...(hasNodeSelector || hasTolerations
         ? [
             {

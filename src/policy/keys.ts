@@ -58,3 +58,15 @@ export const DEFAULT_HANDLER = 'runsc';
 
 /** The value of {@link handlerLabel} on a proved node. */
 export const HANDLER_READY = 'ready';
+
+/** The node label by which an admin has gVisor installed (`true`) or removed (`false`). The product never writes it. */
+export const INSTALL_LABEL = `${PRODUCT}/install`;
+
+/** The condition of a node that says whether sandboxes start there, and why not. */
+export const NODE_CONDITION = 'GVisorReady';
+
+/**
+ * A taint that a node pool's template sets and that is lifted after the first proof. The cluster autoscaler ignores
+ * taints of this prefix when it asks whether a new node would help (cluster-autoscaler FAQ: "startup taints").
+ */
+export const STARTUP_TAINT = `startup-taint.cluster-autoscaler.kubernetes.io/${PRODUCT}`;

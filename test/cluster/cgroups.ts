@@ -1,83 +1,19 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { systemErrorCode } from '../../src/errors/user-error.ts';
+import { cgroupsOf } from '../machine/cgroups.ts';
 import { CLUSTER_NAME } from './layout.ts';
 
-/**
- * A group of ours in each cgroup hierarchy. Every process of the cluster is in one: a node's kubelet makes its groups
- * below the node's own, and `down` finds every process here, also those whose parents have died.
- */
-const ROOT = '/sys/fs/cgroup';
+const groups = cgroupsOf(CLUSTER_NAME);
 
-/** Makes the group of a name in each hierarchy. Returns the folders, for {@link enterGroups}. */
+/** Makes the group of a name in each hierarchy. Returns the folders. */
 export async function createGroups(name: string): Promise<readonly string[]> {
-  const folders: string[] = [];
-  for (const hierarchy of await hierarchies()) {
-    const parent = join(hierarchy, CLUSTER_NAME);
-    const folder = join(parent, name);
-    await mkdir(folder, { recursive: true });
-    for (const group of [parent, folder]) await inheritCpuset(group, hierarchy);
-    folders.push(folder);
-  }
-  return folders;
+  return await groups.create(name);
 }
 
-/** Arguments that start a program inside these groups: a shell that joins them and becomes the program. */
-export function enterGroups(folders: readonly string[], command: readonly string[]): readonly [string, ...string[]] {
-  return ['/bin/sh', join(import.meta.dirname, 'enter-groups.sh'), ...folders, '--', ...command];
+/** Ids of all processes of the cluster, or in the group of one name. */
+export async function processesInGroups(name?: string): Promise<readonly number[]> {
+  return await groups.processes(name);
 }
 
-/** Ids of all processes in groups of ours, or in the group of one name. */
-export async function processesInGroups(name = ''): Promise<readonly number[]> {
-  const found = new Set<number>();
-  for (const hierarchy of await hierarchies()) {
-    for (const folder of await subtree(join(hierarchy, CLUSTER_NAME, name))) {
-      const text = await readFile(join(folder, 'cgroup.procs'), 'utf8').catch(() => '');
-      for (const line of text.split('\n')) if (line !== '') found.add(Number(line));
-    }
-  }
-  return [...found];
-}
-
-/** Removes all groups of ours; they must be empty. Returns those that could not be removed. */
+/** Removes all groups of the cluster; they must be empty. Returns those that could not be removed. */
 export async function removeGroups(): Promise<readonly string[]> {
-  const left: string[] = [];
-  for (const hierarchy of await hierarchies()) {
-    for (const folder of await subtree(join(hierarchy, CLUSTER_NAME))) {
-      try {
-        await rmdir(folder);
-      } catch (error) {
-        if (systemErrorCode(error) !== 'ENOENT') left.push(folder);
-      }
-    }
-  }
-  return left;
-}
-
-/** Mount points of all cgroup hierarchies, of either version. */
-async function hierarchies(): Promise<readonly string[]> {
-  const mounts = await readFile('/proc/self/mounts', 'utf8');
-  const points = mounts.split('\n').map(line => line.split(' '));
-  return points.flatMap(([, point = '', type]) =>
-    (type === 'cgroup' || type === 'cgroup2') && point.startsWith(ROOT) ? [point] : [],
-  );
-}
-
-/** A folder and all below it, deepest first; nothing when it is not there. */
-async function subtree(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => undefined);
-  if (entries === undefined) return [];
-  const below: string[] = [];
-  for (const entry of entries) if (entry.isDirectory()) below.push(...(await subtree(join(folder, entry.name))));
-  return [...below, folder];
-}
-
-/** A new group of version 1 has no processors and no memory nodes, and nothing may join it before it has. */
-async function inheritCpuset(group: string, hierarchy: string): Promise<void> {
-  if (basename(hierarchy).split(',').includes('cpuset')) {
-    for (const file of ['cpuset.cpus', 'cpuset.mems']) {
-      await writeFile(join(group, file), await readFile(join(hierarchy, file), 'utf8'));
-    }
-    await writeFile(join(group, 'cgroup.clone_children'), '1');
-  }
+  return await groups.remove();
 }

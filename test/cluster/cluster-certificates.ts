@@ -68,6 +68,11 @@ export async function createCertificates(): Promise<void> {
   for (const node of NODES) await issueForNode(node);
 }
 
+/** Makes a certificate for a server of the tests. */
+export async function issueServerCertificate(name: string, names: readonly string[]): Promise<void> {
+  await issue({ name, user: name, names });
+}
+
 async function issueForNode(node: NodeLayout): Promise<void> {
   const folder = join(nodeFolder(node), 'kubernetes');
   await mkdir(folder, { recursive: true });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { ApiAnswer, ApiClient } from './api-client.ts';
+import { ClusterError } from './cluster-error.ts';
 import { runCommand } from './run-command.ts';
 import type { Kubectl } from './kubectl.ts';
 import { WEBHOOK_NAMESPACE, WEBHOOK_SELECTOR } from './install-webhook.ts';
@@ -24,6 +25,9 @@ export interface PodOptions {
   readonly spec?: Readonly<Record<string, unknown>>;
   readonly container?: Readonly<Record<string, unknown>>;
 }
+
+/** Of the kinds that are not in v1. */
+const API_VERSIONS: Readonly<Record<string, string>> = { DaemonSet: 'apps/v1', Deployment: 'apps/v1', Job: 'batch/v1' };
 
 /** A Pod that sleeps. A name that ends in a dash becomes `generateName`. */
 export function sleepingPod(name: string, { annotations = {}, spec = {}, container = {} }: PodOptions = {}): object {
@@ -71,6 +75,32 @@ export async function createPod(
   const query = dryRun ? '?dryRun=All' : '';
   const body = typeof pod === 'string' ? pod : JSON.stringify(pod);
   return await api.post(`/api/v1/namespaces/${namespace}/pods${query}`, body);
+}
+
+/** A Pod to be created, and where. */
+export interface PodToRun {
+  readonly namespace: string;
+  readonly name: string;
+  readonly pod: object;
+}
+
+/** Creates Pods and waits until all of them run. @throws {ClusterError} when one is refused, or does not run */
+export async function createRunningPods(cluster: ClusterUnderTest, pods: readonly PodToRun[]): Promise<void> {
+  for (const { namespace, name, pod } of pods) {
+    const { status, body } = await createPod(cluster, namespace, pod);
+    if (status !== 201) throw new ClusterError(`Pod ${namespace}/${name} was refused`, [body]);
+  }
+  for (const { namespace, name } of pods) await waitForRunning(cluster, namespace, name);
+}
+
+/** Creates an object of a namespace that has a spec, such as a workload. @throws {ClusterError} when it is refused */
+export async function createObject(
+  { kubectl }: ClusterUnderTest,
+  object: { readonly kind: string; readonly namespace: string; readonly name: string; readonly spec: object },
+): Promise<void> {
+  const { kind, namespace, name, spec } = object;
+  const manifest = { apiVersion: API_VERSIONS[kind] ?? 'v1', kind, metadata: { namespace, name }, spec };
+  await kubectl.run(['create', '--filename', '-'], { input: JSON.stringify(manifest) });
 }
 
 /** One value of an object, by JSONPath. */

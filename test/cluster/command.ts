@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { ClusterError, lastLines } from './cluster-error.ts';
 import { runDemo } from './demo.ts';
-import { ADMIN_KUBECONFIG, LOG_FOLDER, machineName, NODES } from './layout.ts';
+import { parseKubernetesVersion } from './kubernetes-module.ts';
+import { ADMIN_KUBECONFIG, LOG_FOLDER, machineName, NODES, VERSION_FILE } from './layout.ts';
 import { enterArguments } from './node-machine.ts';
 import { createProgress } from './progress.ts';
 import { prepareParts, startCluster } from './start-cluster.ts';
@@ -14,7 +16,9 @@ const HELP = `npm run cluster -- up
 
 A real Kubernetes with two real nodes on this machine, for tests and for a look. Root on Debian, with Go.
 
-  up           builds what is missing (minutes, once), starts the cluster (--keep: leaves it there when that fails)
+  up           builds what is missing (minutes, once), starts the cluster
+               --kubernetes VERSION: another than the pinned one, built on demand
+               --keep: leaves it there when that fails
   down         removes it: processes, mounts, network, folders
   demo         gVisor on a node, the webhook, and some Pods, on a cluster that is up
   status       what runs (exit code 3 when nothing does)
@@ -28,7 +32,7 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
   const [command, argument] = args;
   switch (command) {
     case 'up':
-      return await up({ keep: args.includes('--keep'), signal });
+      return await up({ args: args.slice(1), signal });
     case 'down':
       await tearDown();
       return 0;
@@ -49,9 +53,17 @@ export async function main(args: readonly string[], signal: AbortSignal): Promis
   }
 }
 
-async function up({ keep, signal }: { readonly keep: boolean; readonly signal: AbortSignal }): Promise<number> {
+async function up({
+  args,
+  signal,
+}: {
+  readonly args: readonly string[];
+  readonly signal: AbortSignal;
+}): Promise<number> {
+  const { keep = false, kubernetes } = parseUpFlags(args);
   const progress = createProgress(process.stderr);
-  const parts = await prepareParts(progress, signal);
+  const version = kubernetes === undefined ? undefined : parseKubernetesVersion(kubernetes);
+  const parts = await prepareParts(progress, signal, version);
   if ((await findLeftovers()).length > 0) {
     throw new ClusterError("A cluster is up, or was left behind; 'npm run cluster -- down' removes it");
   }
@@ -65,10 +77,21 @@ async function up({ keep, signal }: { readonly keep: boolean; readonly signal: A
   return 0;
 }
 
+/** @throws {ClusterError} for a flag that there is not, or one without its value */
+function parseUpFlags(args: readonly string[]): { readonly keep?: boolean; readonly kubernetes?: string } {
+  try {
+    const options = { keep: { type: 'boolean' }, kubernetes: { type: 'string' } } as const;
+    return parseArgs({ args: [...args], options }).values;
+  } catch (error) {
+    throw new ClusterError(error instanceof Error ? error.message : String(error));
+  }
+}
+
 async function demo(signal: AbortSignal): Promise<number> {
   if ((await clusterStatus()).length === 0) throw new ClusterError("There is no cluster: 'npm run cluster -- up'");
   const progress = createProgress(process.stderr);
-  await runDemo({ parts: await prepareParts(progress, signal), progress, stdout: process.stdout, signal });
+  const parts = await prepareParts(progress, signal, await readFile(VERSION_FILE, 'utf8'));
+  await runDemo({ parts, progress, stdout: process.stdout, signal });
   return 0;
 }
 

@@ -3,16 +3,20 @@ import { join } from 'node:path';
 import { processesInGroups } from './cgroups.ts';
 import { certificateFile, kubeconfigFile } from './cluster-certificates.ts';
 import { logFile, startDaemon } from './daemon.ts';
-import type { ProgramFolders } from './go-programs.ts';
+import { kubernetesVersion, type ProgramFolders } from './go-programs.ts';
+import { kubernetesMinor } from './kubernetes-module.ts';
 import {
   API_PORT,
   API_SERVER,
   CONTROL_PLANE_ADDRESS,
   LOG_FOLDER,
+  type NodeLayout,
+  nodeFolder,
   POD_RANGE,
   SERVICE_RANGE,
   STATE_FOLDER,
 } from './layout.ts';
+import { NODE_KUBERNETES_FOLDER, NODE_PROXY_FILE } from './node-files.ts';
 import { runCommand } from './run-command.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -23,6 +27,8 @@ export interface ApiServerOptions {
 }
 
 const ETCD = 'http://127.0.0.1:2379';
+/** kube-proxy's nftables mode is on by default since Kubernetes 1.31. */
+const FIRST_MINOR_WITH_NFTABLES = 31;
 const API_SERVER_NAME = 'kube-apiserver';
 const AUDIT_POLICY_FILE = join(STATE_FOLDER, 'audit-policy.json');
 
@@ -134,6 +140,9 @@ function apiServerFlags({ aggregatorRouting = false }: ApiServerOptions): readon
     `--audit-policy-file=${AUDIT_POLICY_FILE}`,
     `--audit-log-path=${AUDIT_LOG_FILE}`,
     `--enable-aggregator-routing=${aggregatorRouting}`,
+    // Without it a stop waits 60 s for watches; nodes that are not heard of for 50 s count as not ready, and their Pods
+    // leave the endpoints until the kubelets' next sync.
+    '--shutdown-send-retry-after=true',
   ];
 }
 
@@ -152,18 +161,32 @@ function controllerManagerFlags(): readonly string[] {
 /** Starts kube-proxy for the control plane, so that the API server reaches a webhook by its ClusterIP. */
 export async function startProxy(folders: ProgramFolders): Promise<void> {
   const config = join(STATE_FOLDER, 'kube-proxy.json');
-  await writeFile(config, proxyConfiguration({ kubeconfig: kubeconfigFile('kube-proxy'), nodeName: 'node-1' }));
+  const kubeconfig = kubeconfigFile('kube-proxy');
+  await writeFile(config, proxyConfiguration({ kubeconfig, nodeName: 'node-1', version: kubernetesVersion(folders) }));
   await startDaemon({ name: 'kube-proxy', command: [join(folders.kubernetes, 'kube-proxy'), `--config=${config}`] });
 }
 
+/** Writes the configuration of a node's own kube-proxy to where the node finds it. */
+export async function writeNodeProxyConfiguration(node: NodeLayout, folders: ProgramFolders): Promise<void> {
+  const kubeconfig = `${NODE_KUBERNETES_FOLDER}/kube-proxy.kubeconfig`;
+  const options = { kubeconfig, nodeName: node.name, version: kubernetesVersion(folders) };
+  await writeFile(join(nodeFolder(node), 'kubernetes', NODE_PROXY_FILE), proxyConfiguration(options));
+}
+
 /** A KubeProxyConfiguration, as JSON. */
-export function proxyConfiguration(options: { readonly kubeconfig: string; readonly nodeName: string }): string {
+function proxyConfiguration(options: {
+  readonly kubeconfig: string;
+  readonly nodeName: string;
+  readonly version: string;
+}): string {
+  const { kubeconfig, nodeName, version } = options;
   return JSON.stringify({
     apiVersion: 'kubeproxy.config.k8s.io/v1alpha1',
     kind: 'KubeProxyConfiguration',
     mode: 'nftables',
-    clientConnection: { kubeconfig: options.kubeconfig },
-    hostnameOverride: options.nodeName,
+    featureGates: kubernetesMinor(version) < FIRST_MINOR_WITH_NFTABLES ? { NFTablesProxyMode: true } : {},
+    clientConnection: { kubeconfig },
+    hostnameOverride: nodeName,
     clusterCIDR: POD_RANGE,
     healthzBindAddress: '127.0.0.1:10256',
     metricsBindAddress: '127.0.0.1:10249',

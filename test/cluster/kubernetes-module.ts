@@ -7,7 +7,8 @@ import { runCommand, tryCommand } from './run-command.ts';
 const MODULE = 'k8s.io/kubernetes';
 /** The oldest minor that the product supports. */
 const OLDEST_MINOR = 30;
-const DownloadSchema = v.object({ GoMod: v.string() });
+/** What `go mod download -json` says of one module. */
+const DownloadSchema = v.object({ GoMod: v.optional(v.string()), Error: v.optional(v.string()) });
 
 /** A version as a person writes it, with or without the v, as Go writes it. @throws {ClusterError} */
 export function parseKubernetesVersion(text: string): string {
@@ -36,16 +37,13 @@ export function kubernetesMinor(version: string): number {
 export async function writeKubernetesModule(version: string, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  const { code, stdout, stderr } = await tryCommand('go', ['mod', 'download', '-json', `${MODULE}@${version}`], {
-    cwd: folder,
-  });
-  if (code !== 0) {
-    throw new ClusterError(`Cannot download Kubernetes ${version}`, [
-      ...lastLines(stderr === '' ? stdout : stderr, 5),
-      `the module proxy has ${await servedVersions(folder)}`,
-    ]);
+  const { stdout } = await tryCommand('go', ['mod', 'download', '-json', `${MODULE}@${version}`], { cwd: folder });
+  const { GoMod, Error: reason } = v.parse(DownloadSchema, stdout === '' ? {} : JSON.parse(stdout));
+  if (GoMod === undefined) {
+    const details = [...lastLines(reason ?? ''), `the module proxy has ${await servedVersions(folder)}`];
+    await rm(folder, { recursive: true, force: true });
+    throw new ClusterError(`Cannot download Kubernetes ${version}`, details);
   }
-  const { GoMod } = v.parse(DownloadSchema, JSON.parse(stdout));
   await writeFile(join(folder, 'go.mod'), kubernetesModule(version, await readFile(GoMod, 'utf8')));
 }
 

@@ -16,9 +16,11 @@ export const STATE_FOLDER = '/var/lib/gvisor-injector-cluster';
 export const LOG_FOLDER = join(STATE_FOLDER, 'logs');
 export const CERTIFICATE_FOLDER = join(STATE_FOLDER, 'certificates');
 export const ADMIN_KUBECONFIG = join(STATE_FOLDER, 'admin.kubeconfig');
+/** Which version of Kubernetes runs. */
+export const VERSION_FILE = join(STATE_FOLDER, 'kubernetes-version');
 
-/** What is built once and kept, by version. */
-export const CACHE_FOLDER = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'gvisor-injector');
+/** What is built once and kept, by version. A variable that is empty counts as absent, as XDG says. */
+export const CACHE_FOLDER = join(process.env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'gvisor-injector');
 export const REPOSITORY = join(import.meta.dirname, '..', '..');
 
 /** The bridge, where the control plane listens for the nodes. */

@@ -1,10 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { proxyConfiguration } from './control-plane.ts';
 import { CONTROL_PLANE_ADDRESS, type NodeLayout, NODES } from './layout.ts';
 
 /** Where a node sees the folder of its certificates and kubeconfigs. */
 export const NODE_KUBERNETES_FOLDER = '/etc/kubernetes';
+/** The configuration of a node's kube-proxy, in that folder. */
+export const NODE_PROXY_FILE = 'kube-proxy.json';
 /** Where a node sees the programs of each Go module. */
 export const NODE_PROGRAM_FOLDERS = {
   kubernetes: '/usr/local/lib/kubernetes',
@@ -39,12 +40,9 @@ function nodeFiles(node: NodeLayout): readonly NodeFile[] {
     { path: '/etc/systemd/system/kubelet.service', text: kubeletUnit(node) },
     { path: '/etc/systemd/system/kube-proxy.service', text: KUBE_PROXY_UNIT },
     { path: '/etc/cni/net.d/10-bridge.conflist', text: cniConfiguration(node) },
+    { path: '/etc/systemd/system.conf.d/stop.conf', text: MANAGER_CONFIGURATION },
     { path: '/etc/crictl.yaml', text: 'runtime-endpoint: unix:///run/containerd/containerd.sock\n' },
     { path: '/etc/kubelet.json', text: kubeletConfiguration() },
-    {
-      path: '/etc/kube-proxy.json',
-      text: proxyConfiguration({ kubeconfig: `${NODE_KUBERNETES_FOLDER}/kube-proxy.kubeconfig`, nodeName: node.name }),
-    },
   ];
   if (node.containerd === 'debian') return files;
   return [...files, { path: '/etc/systemd/system/containerd.service.d/module.conf', text: CONTAINERD_OVERRIDE }];
@@ -60,6 +58,8 @@ for mount in $(awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts
 done
 mount -o remount,rw,bind /proc/sys
 mount -o remount,rw /sys
+# Groups of Pods outlive a reboot of this machine, unlike one of a real machine; each costs the kubelet seconds.
+find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true
 ip link set lo up
 ip link set host0 up
 ip address replace ${node.address}/24 dev host0
@@ -110,11 +110,16 @@ const KUBE_PROXY_UNIT = `[Unit]
 After=prepare-node.service
 Requires=prepare-node.service
 [Service]
-ExecStart=${NODE_PROGRAM_FOLDERS.kubernetes}/kube-proxy --config=/etc/kube-proxy.json
+ExecStart=${NODE_PROGRAM_FOLDERS.kubernetes}/kube-proxy --config=${NODE_KUBERNETES_FOLDER}/${NODE_PROXY_FILE}
 Restart=always
 RestartSec=1
 [Install]
 WantedBy=multi-user.target
+`;
+
+/** A reboot waits this long for what ignores SIGTERM, as the first process of each container does here. */
+const MANAGER_CONFIGURATION = `[Manager]
+DefaultTimeoutStopSec=5s
 `;
 
 const CONTAINERD_OVERRIDE = `[Service]

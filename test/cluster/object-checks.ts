@@ -1,10 +1,13 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Test } from 'tap';
+import { DEFAULT_OVERHEAD } from '../../src/policy/validate.ts';
 import {
   type ClusterUnderTest,
   createNamespace,
+  createObject,
   createPod,
+  createRunningPods,
   kernelOf,
   podSpec,
   sleepingPod,
@@ -12,11 +15,13 @@ import {
   waitForRunning,
 } from './cluster-under-test.ts';
 import { GVISOR_NODE, nodeFolder, NODES, REPOSITORY } from './layout.ts';
+import { OVERHEAD_MEBIBYTES } from './overhead.ts';
 import { decisionRecords, messageOf } from './records.ts';
+import { TEST_IMAGE } from './test-image.ts';
 import { waitUntil } from './wait-until.ts';
 
 const NAMESPACE = 'objects';
-const OVERHEAD_MEMORY = '64Mi';
+const REQUEST_MEBIBYTES = 16;
 
 /** The RuntimeClass, quotas, Pod Security, DaemonSets, static Pods and debug containers. */
 export async function checkObjects(t: Test, cluster: ClusterUnderTest): Promise<void> {
@@ -63,33 +68,15 @@ async function waitForStatus(cluster: ClusterUnderTest, status: number): Promise
 }
 
 async function checkOverhead(t: Test, cluster: ClusterUnderTest): Promise<void> {
-  const { kubectl } = cluster;
-  const quota = { hard: { 'requests.memory': '1Gi' } };
-  await kubectl.create({
-    apiVersion: 'v1',
-    kind: 'ResourceQuota',
-    metadata: { name: 'quota', namespace: NAMESPACE },
-    spec: quota,
-  });
-  const patch = ['patch', 'runtimeclass', 'gvisor', '--type=merge', '--patch'];
-  await kubectl.run([...patch, `{"overhead":{"podFixed":{"memory":"${OVERHEAD_MEMORY}"}}}`]);
-  const resources = { requests: { memory: '16Mi' } };
-  await waitUntil({
-    what: 'the overhead to be added to a Pod',
-    seconds: 20,
-    check: async () => {
-      const { body } = await createPod(cluster, NAMESPACE, sleepingPod('probe', { container: { resources } }), {
-        dryRun: true,
-      });
-      return body.includes('"overhead"') ? body : undefined;
-    },
-  });
-  const pod = sleepingPod('overhead', { container: { resources } });
-  t.equal((await createPod(cluster, NAMESPACE, pod)).status, 201);
-  const overhead = { namespace: NAMESPACE, kind: 'pod', name: 'overhead' };
-  t.equal(await valueOf(cluster, overhead, '{.spec.overhead.memory}'), OVERHEAD_MEMORY);
+  const quota = { namespace: NAMESPACE, kind: 'ResourceQuota', name: 'quota' };
+  await createObject(cluster, { ...quota, spec: { hard: { 'requests.memory': '1Gi' } } });
+  const resources = { requests: { memory: `${REQUEST_MEBIBYTES}Mi` } };
+  const pod = { namespace: NAMESPACE, name: 'overhead' };
+  await createRunningPods(cluster, [{ ...pod, pod: sleepingPod('overhead', { container: { resources } }) }]);
+  const overhead = await valueOf(cluster, { ...pod, kind: 'pod' }, '{.spec.overhead.memory}');
+  t.equal(overhead, DEFAULT_OVERHEAD.memory, 'RuntimeClass adds the overhead after our patch');
   const calls = (await decisionRecords(cluster)).filter(({ name }) => name === 'overhead').length;
-  t.equal(calls, 1, 'RuntimeClass adds the overhead after our patch, and we are asked once');
+  t.equal(calls, 1, 'and we are asked once');
   cluster.note(
     'Are we asked again when RuntimeClass adds overhead after our patch (B22, B25)?',
     `${calls} record for the Pod`,
@@ -98,21 +85,15 @@ async function checkOverhead(t: Test, cluster: ClusterUnderTest): Promise<void> 
     what: 'the quota to count',
     seconds: 20,
     check: async () => {
-      const value = await valueOf(
-        cluster,
-        { namespace: NAMESPACE, kind: 'resourcequota', name: 'quota' },
-        '{.status.used.requests\\.memory}',
-      );
-      return value === '80Mi' ? value : undefined;
+      const value = await valueOf(cluster, quota, '{.status.used.requests\\.memory}');
+      return value === `${REQUEST_MEBIBYTES + OVERHEAD_MEBIBYTES}Mi` ? value : undefined;
     },
   });
   cluster.note(
     'Does a ResourceQuota count the overhead?',
-    `yes: a Pod of 16Mi with an overhead of ${OVERHEAD_MEMORY} uses ${used}`,
+    `yes: a Pod of ${REQUEST_MEBIBYTES}Mi with an overhead of ${overhead} uses ${used}`,
   );
-  await kubectl.run([...patch, '{"overhead":null}']);
-  await kubectl.run(['delete', 'resourcequota', 'quota', '--namespace', NAMESPACE]);
-  await kubectl.run(['delete', 'pod', 'overhead', '--namespace', NAMESPACE]);
+  await cluster.kubectl.run(['delete', '--namespace', NAMESPACE, 'resourcequota/quota', 'pod/overhead']);
 }
 
 async function checkPodSecurity(t: Test, cluster: ClusterUnderTest): Promise<void> {
@@ -127,8 +108,8 @@ async function checkPodSecurity(t: Test, cluster: ClusterUnderTest): Promise<voi
     capabilities: { drop: ['ALL'] },
     seccompProfile: { type: 'RuntimeDefault' },
   };
-  t.equal((await createPod(cluster, name, sleepingPod('pod', { container: { securityContext } }))).status, 201);
-  await waitForRunning(cluster, name, 'pod');
+  const pod = sleepingPod('pod', { container: { securityContext } });
+  await createRunningPods(cluster, [{ namespace: name, name: 'pod', pod }]);
   t.match(await kernelOf(cluster, name, 'pod'), '-gvisor');
   cluster.note(
     'Pod Security `restricted` in a labelled namespace?',
@@ -140,27 +121,13 @@ async function checkDaemonSet(t: Test, cluster: ClusterUnderTest): Promise<void>
   const { kubectl } = cluster;
   const labels = { app: 'daemon' };
   const spec = { selector: { matchLabels: labels }, template: { metadata: { labels }, spec: podSpec() } };
-  await kubectl.create({
-    apiVersion: 'apps/v1',
-    kind: 'DaemonSet',
-    metadata: { name: 'daemon', namespace: NAMESPACE },
-    spec,
-  });
+  await createObject(cluster, { kind: 'DaemonSet', namespace: NAMESPACE, name: 'daemon', spec });
   const phases = await waitUntil({
     what: 'the Pods of the DaemonSet',
     seconds: 60,
     check: async () => {
-      const path = '{range .items[*]}{.status.phase} {end}';
-      const args = [
-        'get',
-        'pods',
-        '--namespace',
-        NAMESPACE,
-        '--selector',
-        'app=daemon',
-        '--output',
-        `jsonpath=${path}`,
-      ];
+      const output = 'jsonpath={range .items[*]}{.status.phase} {end}';
+      const args = ['get', 'pods', '--namespace', NAMESPACE, '--selector', 'app=daemon', '--output', output];
       const words = (await kubectl.run(args)).trim().split(' ').toSorted();
       return words.length === NODES.length && words.includes('Running') ? words.join(', ') : undefined;
     },
@@ -194,14 +161,8 @@ async function checkStaticPod(t: Test, cluster: ClusterUnderTest): Promise<void>
 }
 
 async function checkDebug(t: Test, cluster: ClusterUnderTest): Promise<void> {
-  await createPod(cluster, NAMESPACE, sleepingPod('debugged'));
-  await waitForRunning(cluster, NAMESPACE, 'debugged');
-  const image = await valueOf(
-    cluster,
-    { namespace: NAMESPACE, kind: 'pod', name: 'debugged' },
-    '{.spec.containers[0].image}',
-  );
-  const debug = ['debug', '--namespace', NAMESPACE, 'debugged', '--image', image, '--image-pull-policy=Never'];
+  await createRunningPods(cluster, [{ namespace: NAMESPACE, name: 'debugged', pod: sleepingPod('debugged') }]);
+  const debug = ['debug', '--namespace', NAMESPACE, 'debugged', '--image', TEST_IMAGE, '--image-pull-policy=Never'];
   await cluster.kubectl.run([...debug, '--container=debugger', '--', 'sleep', '1000']);
   const exec = ['exec', '--namespace', NAMESPACE, 'debugged', '--container=debugger', '--', 'uname', '-r'];
   const kernel = await waitUntil({

@@ -37,6 +37,8 @@ export async function buildProductImage({ tree, archive, signal }: ProductImageO
       '--pull-never',
       '--quiet',
       '--layers',
+      // A build that failed would leave its container mounted.
+      '--force-rm',
       `--tag=${PRODUCT_IMAGE}`,
       `--build-arg=BUILD_IMAGE=${BUILD_BASE}`,
       `--build-arg=RUNTIME_IMAGE=${RUNTIME_BASE}`,

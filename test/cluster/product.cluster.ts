@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { checkAnswers } from './answer-checks.ts';
 import { createApiClient } from './api-client.ts';
 import type { ClusterUnderTest } from './cluster-under-test.ts';
 import { checkCrash } from './crash-checks.ts';
@@ -15,6 +16,7 @@ import { checkObjects } from './object-checks.ts';
 import { checkOutage } from './outage-checks.ts';
 import { buildProductImage } from './product-image.ts';
 import { createProgress } from './progress.ts';
+import { checkReboot } from './reboot-checks.ts';
 import { checkRequests } from './request-checks.ts';
 import { checkRollouts } from './rollout-checks.ts';
 import { checkScenario } from './scenario-checks.ts';
@@ -64,12 +66,14 @@ async function testCluster(t: Test): Promise<void> {
     checkScenario(t, cluster),
   );
   await t.test('unusual requests get their answers', options, t => checkRequests(t, cluster));
+  await t.test('answers that the product never gives', options, t => checkAnswers(t, cluster));
   await t.test('objects around the Pod', options, t => checkObjects(t, cluster));
   await t.test('the idle cost of a sandbox', options, t => checkIdleCost(t, cluster));
   await t.test('a rolling restart under load fails no request', options, t => checkRollouts(t, cluster));
   await t.test('without the webhook labelled namespaces get no Pods and others do', options, t =>
     checkOutage(t, cluster),
   );
+  await t.test('a node reboots and runs its Pods in gVisor again', options, t => checkReboot(t, cluster));
   await writeFindings(notes, parts.programs);
   await t.test('down leaves nothing', options, async t => {
     await tearDown();

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Test } from 'tap';
 import { type ClusterUnderTest, createNamespace, createPod, sleepingPod } from './cluster-under-test.ts';
+import { GVISOR_NODE } from './layout.ts';
 import { decisionRecords } from './records.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -8,6 +9,8 @@ const NAMESPACE = 'requests';
 const INJECTED = '"runtimeClassName":"gvisor"';
 /** Longer than the 90 s for which the API server keeps an idle connection. */
 const IDLE_MILLISECONDS = 100_000;
+/** What the documentation of admission webhooks advises. */
+const MAXIMUM_WARNING_CHARACTERS = 120;
 const BIG_BYTES = 2_900_000;
 
 /** Requests that a webhook can fail at: big, hostile, after a long silence, without a name. */
@@ -47,11 +50,34 @@ export async function checkRequests(t: Test, cluster: ClusterUnderTest): Promise
     record?.name === undefined ? 'no' : `yes: ${record.name}`,
   );
 
+  await checkWarnings(t, cluster);
   await checkLabelLag(t, cluster);
   await setTimeout(IDLE_MILLISECONDS);
   const late = await createPod(cluster, NAMESPACE, sleepingPod('late'), dryRun);
   t.equal(late.status, 201, 'after 100 s of silence a Pod is sandboxed');
   cluster.note('A Pod after 100 s without any (T1)?', `answered ${late.status}`);
+}
+
+/** Warnings reach who creates the Pod, whole: the API server cuts long ones and drops what is not printable. */
+async function checkWarnings(t: Test, cluster: ClusterUnderTest): Promise<void> {
+  const warned = { nodeName: GVISOR_NODE.name, hostPID: true, hostIPC: true };
+  const shown: string[] = [];
+  for (const [name, spec] of [
+    ['warned', warned],
+    ['warned-and-denied', { ...warned, hostNetwork: true }],
+  ] as const) {
+    const pod = { ...sleepingPod(name, { spec }), metadata: { name, namespace: NAMESPACE } };
+    const create = ['create', '--dry-run=server', '--filename', '-'];
+    const { stderr } = await cluster.kubectl.attempt(create, { input: JSON.stringify(pod) });
+    const { warnings } = await createPod(cluster, NAMESPACE, pod, { dryRun: true });
+    t.ok(warnings.length >= 3, `Pod ${name} gets a warning for each of its fields`);
+    for (const warning of warnings) {
+      t.ok(stderr.includes(`Warning: ${warning}\n`), `kubectl shows it whole: ${warning}`);
+      t.ok(warning.length <= MAXIMUM_WARNING_CHARACTERS, 'and it is short');
+    }
+    shown.push(['```', stderr.trim(), '```'].join('\n'));
+  }
+  cluster.note('What does kubectl show of warnings (B19)?', shown.join('\n\n'));
 }
 
 /** A label that is added to a namespace counts once the API server's watch has seen it. */

@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import type { Test } from 'tap';
+import type { ApiAnswer } from './api-client.ts';
 import { type ClusterUnderTest, createNamespace, createPod, sleepingPod } from './cluster-under-test.ts';
 import { restartApiServer } from './control-plane.ts';
 import { messageOf } from './records.ts';
@@ -8,7 +9,7 @@ import { waitForRollout, WEBHOOK_DEPLOYMENT, WEBHOOK_NAMESPACE } from './install
 const NAMESPACE = 'rollout';
 const CREATES = 1000;
 const WORKERS = 4;
-const SETTLED_MILLISECONDS = 15_000;
+const RESTARTED_MILLISECONDS = 15_000;
 const PAUSE_MILLISECONDS = 40;
 const MAXIMUM_MILLISECONDS = 180_000;
 
@@ -16,29 +17,28 @@ const MAXIMUM_MILLISECONDS = 180_000;
 export async function checkRollouts(t: Test, cluster: ClusterUnderTest): Promise<void> {
   await createNamespace(cluster, NAMESPACE, { sandbox: 'gvisor' });
   await checkRollout(t, cluster, 'through the ClusterIP');
-  await restartApiServer(cluster.parts.programs, cluster.signal, { aggregatorRouting: true });
-  const first = await createPod(cluster, NAMESPACE, sleepingPod('first'), { dryRun: true });
-  t.match(first.body, '"runtimeClassName":"gvisor"', 'the first Pod after a restart of the API server is sandboxed');
-  await settle(t, cluster);
+  await checkRestart(t, cluster);
   await checkRollout(t, cluster, 'with --enable-aggregator-routing');
 }
 
-/**
- * Kubelets and controllers find the API server again within seconds, and until then it may know no endpoints. That is
- * noted, not judged: the rollout begins once creates have succeeded for a while.
- */
-async function settle(t: Test, cluster: ClusterUnderTest): Promise<void> {
+/** An API server that has just started resolves the webhook's endpoints from the first Pod on. */
+async function checkRestart(t: Test, cluster: ClusterUnderTest): Promise<void> {
+  const stopped = Date.now();
+  await restartApiServer(cluster.parts.programs, cluster.signal, { aggregatorRouting: true });
   const begun = Date.now();
-  let [created, failed, lastFailure] = [0, 0, begun];
-  while (Date.now() - lastFailure < SETTLED_MILLISECONDS && Date.now() - begun < MAXIMUM_MILLISECONDS) {
+  const failures: string[] = [];
+  let created = 0;
+  while (Date.now() - begun < RESTARTED_MILLISECONDS) {
     created += 1;
-    const { status } = await createPod(cluster, NAMESPACE, sleepingPod('settle-'), { dryRun: true });
-    if (status !== 201) [failed, lastFailure] = [failed + 1, Date.now()];
+    const answer = await createPod(cluster, NAMESPACE, sleepingPod('restarted-'), { dryRun: true });
+    if (!isSandboxed(answer)) failures.push(describeFailure(answer, begun));
     await setTimeout(PAUSE_MILLISECONDS);
   }
-  t.ok(Date.now() - lastFailure >= SETTLED_MILLISECONDS, 'creates succeed again after a restart of the API server');
-  const answer = `${failed} of ${created} creates failed, the last after ${lastFailure - begun} ms`;
-  cluster.note('After a restart of the API server, with --enable-aggregator-routing?', answer);
+  t.strictSame(failures.slice(0, 3), [], 'creates succeed from the start after a restart of the API server');
+  cluster.note(
+    'After a restart of the API server, with --enable-aggregator-routing?',
+    `${failures.length} of ${created} creates failed after ${begun - stopped} ms without it. After 62 s without any API server, as it was once seen, the nodes counted as not ready (50 s), their Pods left the endpoints, and creates failed with "no endpoints available" until the kubelets' next sync, 5 to 10 s later`,
+  );
 }
 
 async function checkRollout(t: Test, cluster: ClusterUnderTest, how: string): Promise<void> {
@@ -53,9 +53,7 @@ async function checkRollout(t: Test, cluster: ClusterUnderTest, how: string): Pr
     while ((!rollout.isOver || created < CREATES) && Date.now() < end) {
       created += 1;
       const answer = await createPod(cluster, NAMESPACE, sleepingPod('load-'), { dryRun: true });
-      if (answer.status !== 201 || !answer.body.includes('"runtimeClassName":"gvisor"')) {
-        failures.push(`after ${Date.now() - begun} ms: ${answer.status}: ${messageOf(answer.body)}`);
-      }
+      if (!isSandboxed(answer)) failures.push(describeFailure(answer, begun));
       await setTimeout(PAUSE_MILLISECONDS);
     }
   };
@@ -69,4 +67,12 @@ async function checkRollout(t: Test, cluster: ClusterUnderTest, how: string): Pr
     `A rolling restart under constant creation, ${how} (T3, B6)?`,
     `${failures.length} of ${created} creates failed`,
   );
+}
+
+function isSandboxed({ status, body }: ApiAnswer): boolean {
+  return status === 201 && body.includes('"runtimeClassName":"gvisor"');
+}
+
+function describeFailure({ status, body }: ApiAnswer, begun: number): string {
+  return `after ${Date.now() - begun} ms: ${status}: ${messageOf(body)}`;
 }

@@ -3,15 +3,17 @@ import {
   auditReport,
   type ClusterUnderTest,
   createNamespace,
+  createObject,
   createPod,
+  createRunningPods,
   kernelOf,
   podSpec,
   sleepingPod,
-  waitForRunning,
 } from './cluster-under-test.ts';
 import { GVISOR_RUNTIME_TYPE } from './gvisor-by-hand.ts';
 import { GVISOR_NODE } from './layout.ts';
-import { runInNode } from './node-machine.ts';
+import { MEBIBYTE, OVERHEAD_MEBIBYTES } from './overhead.ts';
+import { readPodCgroup } from './pod-cgroup.ts';
 import { auditedCreates, decisionRecords, messageOf } from './records.ts';
 import { runtimeType } from './seed-checks.ts';
 import { waitUntil } from './wait-until.ts';
@@ -19,7 +21,7 @@ import { waitUntil } from './wait-until.ts';
 const LABELLED = 'labelled';
 const OPT_OUT = 'opt-out';
 const PLAIN = 'plain';
-const MEMORY_LIMIT = 128 * 1024 * 1024;
+const LIMIT_MEBIBYTES = 128;
 
 /** What the product is for, with real workloads: Deployment, Job, bare Pod and annotated Pod. */
 export async function checkScenario(t: Test, cluster: ClusterUnderTest): Promise<void> {
@@ -37,70 +39,42 @@ async function checkSandboxed(t: Test, cluster: ClusterUnderTest): Promise<void>
   const labels = { app: 'web' };
   const template = { metadata: { labels }, spec: podSpec() };
   const deployment = { replicas: 2, selector: { matchLabels: labels }, template };
-  await kubectl.create({
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web', namespace: LABELLED },
-    spec: deployment,
-  });
+  await createObject(cluster, { kind: 'Deployment', namespace: LABELLED, name: 'web', spec: deployment });
   const jobSpec = podSpec({ spec: { restartPolicy: 'Never' }, container: { command: ['uname', '-r'] } });
   const job = { template: { spec: jobSpec } };
-  await kubectl.create({
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { name: 'job', namespace: LABELLED },
-    spec: job,
-  });
-  const resources = { limits: { memory: String(MEMORY_LIMIT), cpu: '500m' } };
-  t.equal((await createPod(cluster, LABELLED, sleepingPod('bare', { container: { resources } }))).status, 201);
-  t.equal(
-    (await createPod(cluster, PLAIN, sleepingPod('annotated', { annotations: { sandbox: 'gvisor' } }))).status,
-    201,
-  );
+  await createObject(cluster, { kind: 'Job', namespace: LABELLED, name: 'job', spec: job });
+  const resources = { limits: { memory: `${LIMIT_MEBIBYTES}Mi`, cpu: '500m' } };
+  const pods = [
+    { namespace: LABELLED, name: 'bare', pod: sleepingPod('bare', { container: { resources } }) },
+    { namespace: PLAIN, name: 'annotated', pod: sleepingPod('annotated', { annotations: { sandbox: 'gvisor' } }) },
+  ];
+  await createRunningPods(cluster, pods);
 
   await kubectl.run(['rollout', 'status', '--namespace', LABELLED, 'deployment/web', '--timeout=60s']);
   await kubectl.run(['wait', '--namespace', LABELLED, 'job/job', '--for=condition=Complete', '--timeout=60s']);
   t.match(await kubectl.run(['logs', '--namespace', LABELLED, 'job/job']), /-gvisor$/m, 'the Job saw gVisor');
   const exec = ['exec', '--namespace', LABELLED, 'deployment/web', '--', 'uname', '-r'];
   t.match(await kubectl.run(exec), '-gvisor', 'the Deployment runs in gVisor');
-  for (const [namespace, name] of [
-    [LABELLED, 'bare'],
-    [PLAIN, 'annotated'],
-  ] as const) {
-    await waitForRunning(cluster, namespace, name);
+  for (const { namespace, name } of pods) {
     t.match(await kernelOf(cluster, namespace, name), '-gvisor', `Pod ${name} runs in gVisor`);
     t.equal(await runtimeType(name), GVISOR_RUNTIME_TYPE);
   }
-  t.equal(await memoryLimitOf(cluster, 'bare'), MEMORY_LIMIT, 'the host enforces the memory limit on the sandbox');
-}
-
-/** The limit of the cgroup that the sandbox of a Pod is in, read on the node. */
-async function memoryLimitOf({ kubectl }: ClusterUnderTest, name: string): Promise<number> {
-  const uid = await kubectl.run(['get', 'pod', '--namespace', LABELLED, name, '--output', 'jsonpath={.metadata.uid}']);
-  const find = [
-    'find',
-    '/sys/fs/cgroup',
-    '-path',
-    `*pod${uid}/memory.limit_in_bytes`,
-    '-o',
-    '-path',
-    `*pod${uid}/memory.max`,
-  ];
-  const [file = ''] = (await runInNode(GVISOR_NODE, find)).split('\n');
-  return Number(await runInNode(GVISOR_NODE, ['cat', file]));
+  const files = { version1: 'memory.limit_in_bytes', version2: 'memory.max' };
+  const limit = Number(await readPodCgroup(cluster, { namespace: LABELLED, name: 'bare' }, files)) / MEBIBYTE;
+  t.equal(limit, LIMIT_MEBIBYTES + OVERHEAD_MEBIBYTES, 'the host holds the sandbox to the limit and the overhead');
 }
 
 async function checkLeftAlone(t: Test, cluster: ClusterUnderTest): Promise<void> {
-  await createPod(cluster, PLAIN, sleepingPod('untouched', { spec: { nodeName: GVISOR_NODE.name } }));
-  const optedOut = sleepingPod('opted-out', { annotations: { sandbox: 'none' }, spec: { nodeName: GVISOR_NODE.name } });
-  const answer = await createPod(cluster, OPT_OUT, optedOut);
-  t.equal(answer.status, 201);
-  t.not(answer.warnings.length, 0, 'who opts out is warned');
-  for (const [namespace, name] of [
-    [PLAIN, 'untouched'],
-    [OPT_OUT, 'opted-out'],
-  ] as const) {
-    await waitForRunning(cluster, namespace, name);
+  const spec = { nodeName: GVISOR_NODE.name };
+  const optedOut = sleepingPod('opted-out', { annotations: { sandbox: 'none' }, spec });
+  const { warnings } = await createPod(cluster, OPT_OUT, optedOut, { dryRun: true });
+  t.not(warnings.length, 0, 'who opts out is warned');
+  const pods = [
+    { namespace: PLAIN, name: 'untouched', pod: sleepingPod('untouched', { spec }) },
+    { namespace: OPT_OUT, name: 'opted-out', pod: optedOut },
+  ];
+  await createRunningPods(cluster, pods);
+  for (const { namespace, name } of pods) {
     t.notMatch(await kernelOf(cluster, namespace, name), 'gvisor', `Pod ${name} runs under runc`);
   }
 }

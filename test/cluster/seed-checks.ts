@@ -1,11 +1,5 @@
 import type { Test } from 'tap';
-import {
-  type ClusterUnderTest,
-  createNamespace,
-  createPod,
-  sleepingPod,
-  waitForRunning,
-} from './cluster-under-test.ts';
+import { type ClusterUnderTest, createNamespace, createRunningPods, sleepingPod } from './cluster-under-test.ts';
 import { GVISOR_RUNTIME_TYPE, installGvisorByHand, PLAIN_RUNTIME_TYPE } from './gvisor-by-hand.ts';
 import { GVISOR_NODE } from './layout.ts';
 import { NODE_PROGRAM_FOLDERS } from './node-files.ts';
@@ -18,9 +12,11 @@ export async function checkGvisorByHand(t: Test, cluster: ClusterUnderTest): Pro
   await installGvisorByHand(cluster.kubectl);
   await createNamespace(cluster, NAMESPACE);
   const onNode = { nodeName: GVISOR_NODE.name };
-  await createPod(cluster, NAMESPACE, sleepingPod('plain', { spec: onNode }));
-  await createPod(cluster, NAMESPACE, sleepingPod('sandboxed', { spec: { ...onNode, runtimeClassName: 'gvisor' } }));
-  for (const name of ['plain', 'sandboxed']) await waitForRunning(cluster, NAMESPACE, name);
+  const inSandbox = sleepingPod('sandboxed', { spec: { ...onNode, runtimeClassName: 'gvisor' } });
+  await createRunningPods(cluster, [
+    { namespace: NAMESPACE, name: 'plain', pod: sleepingPod('plain', { spec: onNode }) },
+    { namespace: NAMESPACE, name: 'sandboxed', pod: inSandbox },
+  ]);
 
   const dmesg = ['--namespace', NAMESPACE, '--', 'dmesg'];
   const plain = await cluster.kubectl.attempt(['exec', 'plain', ...dmesg]);

@@ -1,11 +1,11 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createCertificates } from './cluster-certificates.ts';
 import { ClusterError } from './cluster-error.ts';
-import { startControlPlane, startProxy } from './control-plane.ts';
+import { startControlPlane, startProxy, writeNodeProxyConfiguration } from './control-plane.ts';
 import { ensureDebianPackages } from './debian-packages.ts';
-import { buildGoPrograms, type ProgramFolders } from './go-programs.ts';
+import { buildGoPrograms, kubernetesVersion, type ProgramFolders } from './go-programs.ts';
 import { createKubectl } from './kubectl.ts';
-import { CACHE_FOLDER, LOG_FOLDER, NODES } from './layout.ts';
+import { CACHE_FOLDER, LOG_FOLDER, NODES, VERSION_FILE } from './layout.ts';
 import { createNetwork } from './network.ts';
 import { startNode } from './node-machine.ts';
 import { ensureNodeTree } from './node-tree.ts';
@@ -22,13 +22,21 @@ export interface ClusterParts {
   readonly testImage: string;
 }
 
-/** Installs, builds and downloads what is not there yet. Nothing of it belongs to a running cluster. */
-export async function prepareParts(progress: Progress, signal: AbortSignal): Promise<ClusterParts> {
+/**
+ * Installs, builds and downloads what is not there yet. Nothing of it belongs to a running cluster.
+ *
+ * @param kubernetesVersion such as v1.36.3; the one that tools/ pins when absent
+ */
+export async function prepareParts(
+  progress: Progress,
+  signal: AbortSignal,
+  kubernetesVersion?: string,
+): Promise<ClusterParts> {
   await ensureDebianPackages(progress, signal);
   await mkdir(CACHE_FOLDER, { recursive: true });
   const tree = await ensureNodeTree(progress, signal);
   const testImage = await ensureTestImage(tree);
-  return { programs: await buildGoPrograms(progress, signal), tree, testImage };
+  return { programs: await buildGoPrograms({ progress, signal, kubernetesVersion }), tree, testImage };
 }
 
 /** Starts the control plane and the nodes; ends when both nodes are Ready. @throws {ClusterError} */
@@ -45,11 +53,13 @@ export async function startCluster(
     );
   }
   await mkdir(LOG_FOLDER, { recursive: true, mode: 0o700 });
+  await writeFile(VERSION_FILE, kubernetesVersion(programs));
   await saveSysctls();
   await progress('certificates', createCertificates);
   await progress('network', createNetwork);
   await progress('control plane', () => startControlPlane(programs, signal));
   await startProxy(programs);
+  for (const node of NODES) await writeNodeProxyConfiguration(node, programs);
   await progress('booting the nodes', () =>
     Promise.all(NODES.map(node => startNode(node, { tree, programs, signal }))),
   );
@@ -57,7 +67,8 @@ export async function startCluster(
   await progress('waiting for the nodes to be Ready', () => waitForNodes(programs, signal));
 }
 
-async function waitForNodes(programs: ProgramFolders, signal: AbortSignal): Promise<void> {
+/** Waits until every node is Ready. @throws {ClusterError} */
+export async function waitForNodes(programs: ProgramFolders, signal: AbortSignal): Promise<void> {
   const { run } = createKubectl(programs);
   for (const { name } of NODES) {
     await waitUntil({

@@ -1,13 +1,18 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { processesInGroups } from './cgroups.ts';
-import { LOG_FOLDER, NODES } from './layout.ts';
+import { LOG_FOLDER, NODES, VERSION_FILE } from './layout.ts';
 import { tryInNode } from './node-machine.ts';
 
 /** One line a part of the cluster; empty when there is none. */
 export async function clusterStatus(): Promise<readonly string[]> {
   const processes = await processesInGroups();
   if (processes.length === 0) return [];
-  const lines = [`${processes.length} processes`, `logs: ${(await readdir(LOG_FOLDER).catch(() => [])).join(' ')}`];
+  const version = await readFile(VERSION_FILE, 'utf8').catch(() => 'of an unknown version');
+  const lines = [
+    `Kubernetes ${version}`,
+    `${processes.length} processes`,
+    `logs: ${(await readdir(LOG_FOLDER).catch(() => [])).join(' ')}`,
+  ];
   for (const { name } of [
     { name: 'etcd' },
     { name: 'kube-apiserver' },

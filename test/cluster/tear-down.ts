@@ -1,11 +1,13 @@
 import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import { killProcesses } from '../machine/kill-processes.ts';
+import { mountsBelow, removeMachineFiles, unmountBelow } from '../machine/machine-files.ts';
 import { processesInGroups, removeGroups } from './cgroups.ts';
 import { ClusterError } from './cluster-error.ts';
-import { CLUSTER_NAME, HOST_LINK, machineName, type NodeLayout, nodeFolder, NODES, STATE_FOLDER } from './layout.ts';
+import { CLUSTER_NAME, HOST_LINK, machineName, nodeFolder, NODES, STATE_FOLDER } from './layout.ts';
 import { networkExists, processesInNetwork, removeNetwork } from './network.ts';
-import { runCommand, tryCommand } from './run-command.ts';
+import { tryCommand } from './run-command.ts';
 import { restoreSysctls } from './sysctls.ts';
 
 const WAIT_MILLISECONDS = 30_000;
@@ -17,10 +19,12 @@ const POLL_MILLISECONDS = 100;
  * @throws {ClusterError} that says what is left
  */
 export async function tearDown(): Promise<void> {
-  await killAll();
+  await killProcesses(clusterProcesses);
   await removeNetwork();
-  for (const node of NODES) await removeMachineFiles(node);
-  await unmountAll();
+  for (const node of NODES) {
+    await removeMachineFiles({ name: machineName(node), root: join(nodeFolder(node), 'root') });
+  }
+  await unmountBelow(STATE_FOLDER);
   await restoreSysctls();
   await rm(STATE_FOLDER, { recursive: true, force: true });
   await waitForGroups();
@@ -32,7 +36,7 @@ export async function tearDown(): Promise<void> {
 export async function findLeftovers(): Promise<readonly string[]> {
   const left: string[] = [];
   for (const id of await clusterProcesses()) left.push(`process ${id}: ${await commandLine(id)}`);
-  for (const path of await clusterMounts()) left.push(`mount ${path}`);
+  for (const path of await mountsBelow(STATE_FOLDER)) left.push(`mount ${path}`);
   if (await networkExists()) left.push(`network namespace ${CLUSTER_NAME}`);
   if ((await tryCommand('ip', ['link', 'show', HOST_LINK])).code === 0) left.push(`network link ${HOST_LINK}`);
   if ((await stat(STATE_FOLDER).catch(() => undefined)) !== undefined) left.push(`folder ${STATE_FOLDER}`);
@@ -55,48 +59,6 @@ async function clusterProcesses(): Promise<readonly number[]> {
   const ids = new Set([...(await processesInGroups()), ...(await processesInNetwork())]);
   ids.delete(process.pid);
   return [...ids];
-}
-
-async function killAll(): Promise<void> {
-  const end = Date.now() + WAIT_MILLISECONDS;
-  for (;;) {
-    const ids = await clusterProcesses();
-    if (ids.length === 0) return;
-    if (Date.now() > end) throw new ClusterError('these processes do not end', ids.map(String));
-    for (const id of ids) kill(id);
-    await setTimeout(POLL_MILLISECONDS);
-  }
-}
-
-function kill(id: number): void {
-  try {
-    process.kill(id, 'SIGKILL');
-  } catch {
-    // It ended by itself in the meantime.
-  }
-}
-
-async function clusterMounts(): Promise<readonly string[]> {
-  const mounts = await readFile('/proc/self/mounts', 'utf8');
-  return mounts.split('\n').flatMap(line => {
-    const point = line.split(' ')[1] ?? '';
-    return point.startsWith(`${STATE_FOLDER}/`) ? [point] : [];
-  });
-}
-
-/** Latest mounted first. */
-async function unmountAll(): Promise<void> {
-  for (const path of (await clusterMounts()).toReversed()) await runCommand('umount', [path]);
-}
-
-/** nspawn leaves folders named after the machine, and a lock named after its root folder. */
-async function removeMachineFiles(node: NodeLayout): Promise<void> {
-  const root = await stat(join(nodeFolder(node), 'root')).catch(() => undefined);
-  const lock = root === undefined ? [] : [join('locks', `inode-${root.dev}:${root.ino}`)];
-  const folders = ['propagate', 'unix-export'].map(kind => join(kind, machineName(node)));
-  for (const path of [...lock, ...folders]) {
-    await rm(join('/run/systemd/nspawn', path), { recursive: true, force: true });
-  }
 }
 
 async function commandLine(id: number): Promise<string> {

@@ -7,7 +7,7 @@ import { DEFAULT_NAMESPACE } from '../../src/policy/keys.ts';
 
 /** The first lines of every policy. */
 export const POLICY_HEAD = 'apiVersion: gvisor-injector/v1alpha1\nkind: SandboxPolicy\n';
-/** One profile with an overhead, one without any scheduling. */
+/** One profile with an overhead, one without it and without any scheduling. */
 export const TWO_PROFILES = `${POLICY_HEAD}exemptNamespaces: [monitoring]
 profiles:
   - name: gvisor
@@ -17,6 +17,7 @@ profiles:
     handler: runsc-strict
     nodeSelector: {}
     tolerations: []
+    overhead: {}
 `;
 
 /** The rendering of a policy's text. */

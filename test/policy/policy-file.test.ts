@@ -43,7 +43,7 @@ t.test('the default policy validates and has every default', t => {
     sandboxKey: 'sandbox',
     incompatible: 'deny',
     exemptNamespaces: ['kube-system', 'gvisor-injector', 'gvisor-injector-node', 'gvisor-injector-proof'],
-    admission: { timeoutSeconds: 5, failurePolicy: 'Fail' },
+    admission: { timeoutSeconds: 5, failurePolicy: 'Ignore' },
     profiles: [
       {
         name: 'gvisor',
@@ -51,7 +51,7 @@ t.test('the default policy validates and has every default', t => {
         handler: 'runsc',
         nodeSelector: { 'gvisor-injector/runsc': 'ready' },
         tolerations: [{ key: 'sandbox', operator: 'Equal', value: 'gvisor', effect: 'NoSchedule' }],
-        overhead: {},
+        overhead: { cpu: '10m', memory: '32Mi' },
         runscFlags: {},
         allowedAnnotations: [],
         alternatives: [],
@@ -75,6 +75,7 @@ profiles:
   - name: plain
     nodeSelector: {}
     tolerations: []
+    overhead: {}
 `;
   const { policy } = parsePolicyDocument(text, { file: 'p.yaml', namespace: 'elsewhere' });
   t.strictSame(policy.exemptNamespaces, [
@@ -91,7 +92,7 @@ profiles:
     runscFlags: { 'net-raw': 'true', 'num-network-channels': '4', platform: 'kvm' },
     overhead: { memory: '64Mi', cpu: '0.25' },
   });
-  t.strictSame([plain?.nodeSelector, plain?.tolerations], [{}, []]);
+  t.strictSame([plain?.nodeSelector, plain?.tolerations, plain?.overhead], [{}, [], {}]);
   t.end();
 });
 
