@@ -10,6 +10,8 @@ export interface Command {
   readonly summary: string;
   /** What `--help` prints; it begins with an example. */
   readonly help: string;
+  /** True when what follows the name is a step of its own, with its own help. */
+  readonly hasSteps?: boolean;
   /** Runs to the end. @throws {UserError} for every expected failure; `main.ts` prints it. */
   readonly run: (args: readonly string[], io: CommandIO) => Promise<ExitCode>;
 }

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   check: async () => (await import('./check.ts')).check,
   audit: async () => (await import('./audit.ts')).audit,
   render: async () => (await import('./render.ts')).render,
+  node: async () => (await import('./node.ts')).node,
   demo: async () => (await import('./demo.ts')).demo,
 };
 
@@ -46,11 +47,15 @@ async function run(name: string | undefined, args: readonly string[], io: Comman
     });
   }
   const command = await load();
-  if (args.includes('--help') || args.includes('-h')) {
+  if (isHelp(command.hasSteps === true ? args.slice(0, 1) : args)) {
     io.stdout.write(command.help);
     return EXIT_CODES.done;
   }
   return await command.run(args, io);
+}
+
+function isHelp(args: readonly string[]): boolean {
+  return args.includes('--help') || args.includes('-h');
 }
 
 async function overview(): Promise<string> {

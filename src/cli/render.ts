@@ -27,7 +27,8 @@ const HELP = `gvisor-injector render -f policy.yaml | kubectl apply -f -
 gvisor-injector render -f policy.yaml --output my-base && kubectl apply -k my-base
 
 Prints the cluster objects of the webhook for a policy as YAML: Namespace, ResourceQuota, ServiceAccount, RuntimeClasses,
-ConfigMap, Service, Deployment, PodDisruptionBudget, NetworkPolicy and MutatingWebhookConfiguration.
+ConfigMap, Service, Deployment, PodDisruptionBudget, NetworkPolicy, the ValidatingAdmissionPolicies of the backstop and
+the MutatingWebhookConfiguration.
 
 Flags:
   -f, --policy FILE     the policy; without it the built-in default, as in manifests/base

@@ -35,6 +35,7 @@ export const NODE_REASONS = [
   'PayloadIncomplete',
   'PayloadMixedReleases',
   'RunscFlagUnknown',
+  'RunscFlagInvalid',
   // Applying
   'SystemdUnreachable',
   'Busy',

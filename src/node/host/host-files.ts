@@ -31,13 +31,15 @@ export interface FileSystemFacts {
  * Errors are the system's own (`ENOSPC`, `EROFS` …), never swallowed.
  */
 export interface HostFiles {
-  /** The path without symbolic links; parts that do not exist are kept as they are. */
+  /** The path without symbolic links; parts that do not exist are kept as they are. `ELOOP` after 40 links. */
   resolve(path: string): Promise<string>;
   /** A file's bytes; undefined when nothing is there. Follows links. */
   read(path: string): Promise<Buffer | undefined>;
+  /** A file's bytes in pieces, for files that memory should not hold; `ENOENT` when nothing is there. Follows links. */
+  stream(path: string): AsyncIterable<Uint8Array>;
   /** What a path is; undefined when nothing is there. Does not follow a link at the end. */
   status(path: string): Promise<FileStatus | undefined>;
-  /** Names in a folder, sorted; empty when the folder is not there. */
+  /** Names in a folder, sorted by code units; empty when the folder is not there. Follows links. */
   list(path: string): Promise<readonly string[]>;
   /** The target of a symbolic link, as written. */
   readLink(path: string): Promise<string>;
@@ -46,13 +48,18 @@ export interface HostFiles {
   /** True when this process may create files in the folder. */
   writable(folder: string): Promise<boolean>;
 
-  /** Makes one folder; its parent exists. False when it was there already. */
+  /** Makes one folder with this mode; its parent exists. False when a folder, or a link to one, was there already. */
   makeFolder(path: string, mode: number): Promise<boolean>;
-  /** Makes a new file with this content, owner and mode, and flushes it to disk. `EEXIST` when something is there. */
+  /**
+   * Makes a new file with this content, owner and mode, and flushes it to disk. `EEXIST` when something is there. After
+   * an error it is gone again, as far as the system permits.
+   */
   createFile(path: string, content: Uint8Array | AsyncIterable<Uint8Array>, attributes: FileAttributes): Promise<void>;
   /** Makes a symbolic link. */
   makeLink(path: string, target: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
+  /** Sets owner (when it differs) and mode of a file or folder. Does not follow a link at the end. */
+  setAttributes(path: string, attributes: FileAttributes): Promise<void>;
   /** Removes a file or a link; nothing there is no error. */
   removeFile(path: string): Promise<void>;
   /** Removes an empty folder; nothing there is no error. */

@@ -9,12 +9,20 @@ export interface Layout {
   readonly name: LayoutName;
   /** The systemd unit to restart, such as `containerd.service` or `k3s-agent.service`. */
   readonly unit: string;
-  /** The path that containerd is told to read its configuration from, as a path of the host. */
+  /**
+   * The path that containerd is told to read its configuration from, as a path of the host. k3s and RKE2 write that
+   * file at every start, from templates that lie beside it.
+   */
   readonly configuration: string;
   /** The socket of CRI, as a path of the host. */
   readonly socket: string;
-  /** Argument vector of the containerd program without any option, for `config dump`. */
+  /** The containerd program, an absolute path of the host, for `config dump`. */
   readonly program: string;
   /** False when no real node of this layout has been tried; the plan says so. */
   readonly tried: boolean;
+}
+
+/** True when the root file is rendered at every start, so that what is written into it does not last. */
+export function isRendered({ name }: Layout): boolean {
+  return name !== 'containerd';
 }

@@ -31,6 +31,16 @@ export interface HostCommandResult {
   readonly stderr: string;
 }
 
+/** A program that runs on the host until it ends by itself or is stopped. */
+export interface HostService {
+  /** The name of its transient unit, such as `name.service`. */
+  readonly unit: string;
+  /** What `systemctl status` says of it. */
+  readonly description: string;
+  /** Argument vector; the first is an absolute path of the host. */
+  readonly command: readonly [string, ...string[]];
+}
+
 /**
  * The host's systemd, asked over its private socket. Every call has a deadline of its own.
  *
@@ -41,7 +51,14 @@ export interface Systemd {
   unit(name: string): Promise<UnitState | undefined>;
   /** Runs a program as a transient unit and waits for its end. */
   run(command: HostCommand): Promise<HostCommandResult>;
-  /** Restarts a unit, waits for the job's end and returns its result: `done`, `failed`, `timeout` and so on. */
+  /** Removes what is left of programs that were run by agents that have died. */
+  removeFinishedRuns(): Promise<void>;
+  /** Starts a program as a transient unit that forgets itself at its end. False when a unit of that name is there. */
+  startService(service: HostService): Promise<boolean>;
+  /**
+   * Restarts a unit, waits for the job's end and returns its result: `done`, `failed`, `timeout` and so on, or the name
+   * of systemd's refusal, such as `NoSuchUnit`.
+   */
   restart(unit: string): Promise<string>;
   /** Starts a unit and waits for the job's end. */
   start(unit: string): Promise<string>;

@@ -1,0 +1,26 @@
+import type { RuntimeSandbox, SandboxDetails } from '../runtime/container-runtime.ts';
+import type { ChangeContext } from './context.ts';
+
+/** A sandbox with how it was started. */
+export interface DetailedSandbox extends RuntimeSandbox {
+  /** Undefined when it went away meanwhile. */
+  readonly details: SandboxDetails | undefined;
+}
+
+/** All sandboxes of the node. Those of the default handler are none of ours, and are not asked for details. */
+export async function readSandboxes(
+  { connectRuntime }: ChangeContext,
+  socket: string,
+): Promise<readonly DetailedSandbox[]> {
+  const runtime = connectRuntime(socket);
+  try {
+    const detailed: DetailedSandbox[] = [];
+    for (const sandbox of await runtime.sandboxes()) {
+      const details = sandbox.handler === '' ? undefined : await runtime.sandbox(sandbox.id);
+      detailed.push({ ...sandbox, details });
+    }
+    return detailed;
+  } finally {
+    runtime.close();
+  }
+}
