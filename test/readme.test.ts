@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import t from 'tap';
 import { ERROR_CODES, EXIT_CODES } from '../src/errors/user-error.ts';
 import { METRICS_PORT, WEBHOOK_PORT } from '../src/manifest/names.ts';
+import { NODE_REASONS } from '../src/node/reason.ts';
 import { admissionPath, admissionTargets } from '../src/policy/admission-path.ts';
 import { OUTCOMES, REASONS } from '../src/policy/decision.ts';
 import { findAll } from '../src/policy/find-all.ts';
@@ -155,7 +156,7 @@ t.test('README has every key of the policy file', t => {
   t.end();
 });
 
-t.test('README has every exit code, error code and refusal', t => {
+t.test('README has every exit code, error code, reason of a node and refusal', t => {
   t.strictSame(
     tableUnder('Exit codes').map(([code]) => Number(code)),
     Object.values(EXIT_CODES),
@@ -163,6 +164,10 @@ t.test('README has every exit code, error code and refusal', t => {
   t.strictSame(
     tableUnder('Error codes').map(([code, exit]) => [code, Number(exit)]),
     Object.entries(ERROR_CODES),
+  );
+  t.strictSame(
+    tableUnder('Reasons on a node').map(([reason]) => reason),
+    NODE_REASONS,
   );
   t.strictSame(
     tableUnder('Refusals').map(([code, status]) => [code, Number(status)]),

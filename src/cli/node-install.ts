@@ -3,14 +3,15 @@ import { RESTART_SECONDS, GATE_SECONDS, ROLLBACK_AFTER_SECONDS } from '../node/c
 import { describeInstall } from '../node/change/describe-plan.ts';
 import { type InstallResult, install, previewInstall } from '../node/change/install.ts';
 import type { InstallPlan } from '../node/change/install-plan.ts';
+import type { CgroupDriver } from '../node/host/host.ts';
 import { DEFAULT_NAMESPACE } from '../policy/keys.ts';
 import type { CommandIO } from './command.ts';
-import { choiceFlag, integerFlag, parseFlags } from './flags.ts';
+import { choiceFlag, type Flags, integerFlag, parseFlags } from './flags.ts';
 import type { NodeCommand } from './node.ts';
 import { handlersOfPolicy, rootFlag } from './node-flags.ts';
 import { withHost } from './node-host.ts';
 import { openPayload, PAYLOAD_FLAGS, PAYLOAD_HELP } from './node-payload.ts';
-import { printRefusals, printSteps } from './node-report.ts';
+import { type NodeOutput, printRefusals, printSteps, reportingFailures } from './node-report.ts';
 import { readPolicyFile } from './policy-file.ts';
 
 const NAME = 'node install';
@@ -58,6 +59,14 @@ async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
     driver === undefined
       ? undefined
       : choiceFlag(NAME, { name: 'cgroup-driver', value: driver, choices: ['systemd', 'cgroupfs'] });
+  return await reportingFailures(output, io, async () => await installBy(flags, { output, cgroupDriver }, io));
+}
+
+async function installBy(
+  flags: Flags<typeof FLAGS>,
+  { output, cgroupDriver }: { readonly output: NodeOutput; readonly cgroupDriver: CgroupDriver | undefined },
+  io: CommandIO,
+): Promise<ExitCode> {
   const root = rootFlag(NAME, flags.root);
   const { policy } = await readPolicyFile(flags.policy, DEFAULT_NAMESPACE);
   const payload = await openPayload(NAME, flags);
@@ -82,14 +91,14 @@ function timesOf(value: string | undefined) {
   return { gateSeconds: Math.min(GATE_SECONDS, rollbackAfterSeconds / 2), rollbackAfterSeconds };
 }
 
-function printPlan(plan: InstallPlan, output: 'table' | 'json', io: CommandIO): ExitCode {
+function printPlan(plan: InstallPlan, output: NodeOutput, io: CommandIO): ExitCode {
   if (output === 'json') io.stdout.write(`${JSON.stringify({ outcome: 'planned', ...planJson(plan) }, null, 2)}\n`);
   else if (plan.refusals.length > 0) printRefusals(plan.refusals, io);
   else io.stdout.write(printSteps(describeInstall(plan)));
   return plan.refusals.length > 0 ? EXIT_CODES.answerIsNo : EXIT_CODES.done;
 }
 
-function printResult(result: InstallResult, output: 'table' | 'json', io: CommandIO): ExitCode {
+function printResult(result: InstallResult, output: NodeOutput, io: CommandIO): ExitCode {
   const { outcome, plan, payload, restarted, collected } = result;
   if (output === 'json') {
     io.stdout.write(`${JSON.stringify({ outcome, payload, restarted, collected, ...planJson(plan) }, null, 2)}\n`);

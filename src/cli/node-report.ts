@@ -1,4 +1,6 @@
+import type { ExitCode } from '../errors/user-error.ts';
 import type { PlanStep } from '../node/change/describe-plan.ts';
+import { NodeError } from '../node/node-error.ts';
 import type { Refusal } from '../node/reason.ts';
 import { printable } from '../policy/printable.ts';
 import type { CommandIO } from './command.ts';
@@ -18,5 +20,28 @@ export function printSteps(steps: readonly PlanStep[]): string {
 export function printRefusals(refusals: readonly Refusal[], io: CommandIO): void {
   for (const { reason, sentence, hint } of refusals) {
     io.stderr.write(`refused: ${reason}: ${printable(sentence, SENTENCE_LENGTH)}\nhint: ${hint}\n`);
+  }
+}
+
+/** How a step's result is printed. */
+export type NodeOutput = 'table' | 'json';
+
+/**
+ * Runs a step, so that with `--output json` a failure is one JSON object on stdout too: `outcome` is `refused` or
+ * `failed`, and `refusals` has reason, sentence and hint.
+ */
+export async function reportingFailures(
+  output: NodeOutput,
+  io: CommandIO,
+  step: () => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    return await step();
+  } catch (error) {
+    if (output !== 'json' || !(error instanceof NodeError)) throw error;
+    const { reason, sentence, hint } = error;
+    const outcome = error.code === 'NodeRefused' ? 'refused' : 'failed';
+    io.stdout.write(`${JSON.stringify({ outcome, refusals: [{ reason, sentence, hint }] }, null, 2)}\n`);
+    return error.exitCode;
   }
 }

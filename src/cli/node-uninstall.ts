@@ -7,7 +7,7 @@ import { choiceFlag, parseFlags } from './flags.ts';
 import type { NodeCommand } from './node.ts';
 import { rootFlag } from './node-flags.ts';
 import { withHost } from './node-host.ts';
-import { printRefusals, printSteps } from './node-report.ts';
+import { type NodeOutput, printRefusals, printSteps, reportingFailures } from './node-report.ts';
 
 const NAME = 'node uninstall';
 const FLAGS = { root: 'string', 'dry-run': 'boolean', output: 'string' } as const;
@@ -33,20 +33,21 @@ async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
   const flags = parseFlags(args, { command: NAME, flags: FLAGS, short: { o: 'output' } });
   const output = choiceFlag(NAME, { name: 'output', value: flags.output ?? 'table', choices: ['table', 'json'] });
   const root = rootFlag(NAME, flags.root);
-  if (flags['dry-run'] === true) {
-    return printPlan(await withHost({ root, exclusive: false }, io, previewUninstall), output, io);
-  }
-  return printResult(await withHost({ root, exclusive: true }, io, uninstall), output, io);
+  return await reportingFailures(output, io, async () =>
+    flags['dry-run'] === true
+      ? printPlan(await withHost({ root, exclusive: false }, io, previewUninstall), output, io)
+      : printResult(await withHost({ root, exclusive: true }, io, uninstall), output, io),
+  );
 }
 
-function printPlan(plan: UninstallPlan, output: 'table' | 'json', io: CommandIO): ExitCode {
+function printPlan(plan: UninstallPlan, output: NodeOutput, io: CommandIO): ExitCode {
   if (output === 'json') io.stdout.write(`${JSON.stringify({ outcome: 'planned', ...planJson(plan) }, null, 2)}\n`);
   else if (plan.refusals.length > 0) printRefusals(plan.refusals, io);
   else io.stdout.write(printSteps(describeUninstall(plan)));
   return plan.refusals.length > 0 ? EXIT_CODES.answerIsNo : EXIT_CODES.done;
 }
 
-function printResult({ outcome, plan, restarted }: UninstallResult, output: 'table' | 'json', io: CommandIO): ExitCode {
+function printResult({ outcome, plan, restarted }: UninstallResult, output: NodeOutput, io: CommandIO): ExitCode {
   if (output === 'json') {
     io.stdout.write(`${JSON.stringify({ outcome, restarted, ...planJson(plan) }, null, 2)}\n`);
   } else if (outcome === 'refused') {

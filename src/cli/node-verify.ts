@@ -7,6 +7,7 @@ import type { NodeCommand } from './node.ts';
 import { handlersOfPolicy, rootFlag } from './node-flags.ts';
 import { withHost } from './node-host.ts';
 import { readPolicyFile } from './policy-file.ts';
+import { reportingFailures } from './node-report.ts';
 import { renderTable } from './table.ts';
 
 const NAME = 'node verify';
@@ -36,9 +37,11 @@ async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
   const root = rootFlag(NAME, flags.root);
   const { policy } = await readPolicyFile(flags.policy, DEFAULT_NAMESPACE);
   const request = { handlers: handlersOfPolicy(policy).map(({ name }) => name), boot: flags.boot === true };
-  const checks = await withHost({ root, exclusive: false }, io, context => verify(context, request));
-  io.stdout.write(output === 'json' ? `${JSON.stringify({ checks }, null, 2)}\n` : table(checks));
-  return checks.every(({ passed }) => passed) ? EXIT_CODES.done : EXIT_CODES.answerIsNo;
+  return await reportingFailures(output, io, async () => {
+    const checks = await withHost({ root, exclusive: false }, io, context => verify(context, request));
+    io.stdout.write(output === 'json' ? `${JSON.stringify({ checks }, null, 2)}\n` : table(checks));
+    return checks.every(({ passed }) => passed) ? EXIT_CODES.done : EXIT_CODES.answerIsNo;
+  });
 }
 
 function table(checks: readonly Check[]): string {

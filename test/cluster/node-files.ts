@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { containerdOverride, containerdScript, podNetwork, REMOUNT_SCRIPT } from '../machine/container-host.ts';
 import { CONTROL_PLANE_ADDRESS, type NodeLayout, NODES } from './layout.ts';
 
 /** Where a node sees the folder of its certificates and kubeconfigs. */
@@ -39,25 +40,22 @@ function nodeFiles(node: NodeLayout): readonly NodeFile[] {
     { path: '/etc/systemd/system/prepare-node.service', text: PREPARE_UNIT },
     { path: '/etc/systemd/system/kubelet.service', text: kubeletUnit(node) },
     { path: '/etc/systemd/system/kube-proxy.service', text: KUBE_PROXY_UNIT },
-    { path: '/etc/cni/net.d/10-bridge.conflist', text: cniConfiguration(node) },
+    { path: '/etc/cni/net.d/10-bridge.conflist', text: podNetwork(node.podSubnet) },
     { path: '/etc/systemd/system.conf.d/stop.conf', text: MANAGER_CONFIGURATION },
     { path: '/etc/crictl.yaml', text: 'runtime-endpoint: unix:///run/containerd/containerd.sock\n' },
     { path: '/etc/kubelet.json', text: kubeletConfiguration() },
   ];
   if (node.containerd === 'debian') return files;
-  return [...files, { path: '/etc/systemd/system/containerd.service.d/module.conf', text: CONTAINERD_OVERRIDE }];
+  const override = containerdOverride(NODE_PROGRAM_FOLDERS.containerd);
+  return [...files, { path: '/etc/systemd/system/containerd.service.d/module.conf', text: override }];
 }
 
-/** nspawn mounts cgroups, /proc/sys and /sys read-only; a node's container runtime writes to them. */
 function prepareNode(node: NodeLayout): string {
+  const programs = node.containerd === 'module' ? NODE_PROGRAM_FOLDERS.containerd : undefined;
   const others = NODES.filter(({ name }) => name !== node.name);
   return `#!/bin/sh
 set -eu
-for mount in $(awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts); do
-  mount -o remount,rw,bind "$mount"
-done
-mount -o remount,rw,bind /proc/sys
-mount -o remount,rw /sys
+${REMOUNT_SCRIPT}
 # Groups of Pods outlive a reboot of this machine, unlike one of a real machine; each costs the kubelet seconds.
 find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {} + || true
 ip link set lo up
@@ -67,13 +65,8 @@ ip route replace default via ${CONTROL_PLANE_ADDRESS}
 ${others.map(({ podSubnet, address }) => `ip route replace ${podSubnet} via ${address}`).join('\n')}
 echo 1 >/proc/sys/net/ipv4/ip_forward
 if [ ! -e /etc/containerd/cluster-configured ]; then
-  mkdir -p /opt/cni /etc/kubernetes-static-pods
-  ln -sfn /usr/lib/cni /opt/cni/bin
-  ${node.containerd === 'module' ? `PATH=${NODE_PROGRAM_FOLDERS.containerd}:$PATH` : ''}
-  containerd config default |
-    sed -e 's/restrict_oom_score_adj = false/restrict_oom_score_adj = true/' \\
-      -e 's#sandbox_image = .*#sandbox_image = "${PAUSE_IMAGE}"#' \\
-      -e "s#sandbox = 'registry.*#sandbox = '${PAUSE_IMAGE}'#" >/etc/containerd/config.toml
+  mkdir -p /etc/kubernetes-static-pods
+${containerdScript({ sandboxImage: PAUSE_IMAGE, programs })}
   touch /etc/containerd/cluster-configured
 fi
 `;
@@ -121,22 +114,6 @@ WantedBy=multi-user.target
 const MANAGER_CONFIGURATION = `[Manager]
 DefaultTimeoutStopSec=5s
 `;
-
-const CONTAINERD_OVERRIDE = `[Service]
-Environment=PATH=${NODE_PROGRAM_FOLDERS.containerd}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
-ExecStart=
-ExecStart=${NODE_PROGRAM_FOLDERS.containerd}/containerd
-`;
-
-function cniConfiguration(node: NodeLayout): string {
-  const ipam = {
-    type: 'host-local',
-    ranges: [[{ subnet: node.podSubnet }]],
-    routes: [{ dst: '0.0.0.0/0' }],
-  };
-  const bridge = { type: 'bridge', bridge: 'pods', isGateway: true, hairpinMode: true, ipam };
-  return JSON.stringify({ cniVersion: '1.0.0', name: 'pods', plugins: [bridge] });
-}
 
 function kubeletConfiguration(): string {
   return JSON.stringify({

@@ -6,6 +6,7 @@ import { waitUntil } from '../cluster/wait-until.ts';
 import type { Cgroups } from './cgroups.ts';
 import { startDaemon } from './daemon.ts';
 import { killProcesses } from './kill-processes.ts';
+import { removeMachineFiles } from './machine-files.ts';
 
 /**
  * A machine with a systemd of its own, by systemd-nspawn. Its root is an overlay: shared trees below, the machine's own
@@ -65,8 +66,8 @@ export interface NspawnMachine {
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const BOOT_SECONDS = 60;
 const POLL_MILLISECONDS = 25;
-/** nspawn's main process, so its own machine's process 1, is the second below the daemon's. */
-const SUPERVISOR_FILE = 'nspawn.pid';
+/** The process that starts nspawn again; the machine's own process 1 is a child of its child. */
+const SUPERVISOR_FILE = 'supervisor.pid';
 
 /** A machine by its options; nothing happens yet. */
 export function nspawnMachine(options: MachineOptions): NspawnMachine {
@@ -97,6 +98,7 @@ export function nspawnMachine(options: MachineOptions): NspawnMachine {
     powerOff: async () => {
       await killProcesses(async () => await cgroups.processes(name));
       await cgroups.remove(name);
+      await removeMachineFiles({ name, root });
     },
     leader: async () => await leaderOf(folder),
     enterArguments,
@@ -166,7 +168,6 @@ function entering(leader: number): readonly string[] {
 async function leaderOf(folder: string): Promise<number | undefined> {
   const supervisor = await readFile(join(folder, SUPERVISOR_FILE), 'utf8').catch(() => '');
   for (const nspawn of await childrenOf(supervisor)) {
-    if (await isFirstOfItsKind(nspawn)) return Number(nspawn);
     for (const child of await childrenOf(nspawn)) if (await isFirstOfItsKind(child)) return Number(child);
   }
   return undefined;

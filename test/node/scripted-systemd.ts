@@ -114,8 +114,13 @@ function transientStart([unit, , list]: readonly WireValue[]): TransientStart {
     if (isVariant(variant)) properties.set(textOf(name), variant.value);
   }
   const [first] = listOf(properties.get('ExecStart'));
-  const words = listOf(listOf(first)[1]).map(word => textOf(word).replaceAll('$$', '$'));
+  const words = listOf(listOf(first)[1]).map(word => expand(textOf(word)));
   return { unit: textOf(unit), properties, command: words };
+}
+
+/** As systemd does, in an environment without variables. */
+function expand(word: string): string {
+  return word.replaceAll(/\$\$|\$[A-Za-z_]\w*/g, found => (found === '$$' ? '$' : ''));
 }
 
 function textOf(value: WireValue | undefined): string {

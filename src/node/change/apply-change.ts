@@ -12,7 +12,7 @@ import {
   rollBackNow,
 } from './dead-man.ts';
 import { imageOf, isSameImage } from './file-image.ts';
-import { gateRefusal, passGate } from './gate.ts';
+import { type GateFault, gateRefusal, passGate } from './gate.ts';
 import { type HostRecord, type PendingChange, writeRecord } from './record.ts';
 
 /** A record that says that a change is under way. */
@@ -120,9 +120,11 @@ async function completeChange(context: ChangeContext, record: ChangingRecord): P
   report(`restarting ${change.unit}`);
   await systemd.resetFailed(change.unit);
   const result = await systemd.restart(change.unit);
-  const missing =
-    result === 'done' ? await askRuntime(context, change, change.handlers) : `the job of systemd ended as '${result}'`;
-  if (missing !== undefined) return await rollBack(context, record, missing);
+  if (result !== 'done') {
+    return await rollBack(context, record, { reason: 'RestartFailed', what: `systemd's job ended as '${result}'` });
+  }
+  const missing = await askRuntime(context, change, change.handlers);
+  if (missing !== undefined) return await rollBack(context, record, { reason: 'RuntimeNotLoaded', what: missing });
   const passed: HostRecord = { ...record, change: { ...change, state: 'passed' } };
   await writeRecord(files, passed);
   await disarmDeadMan(context);
@@ -138,14 +140,14 @@ async function completeChange(context: ChangeContext, record: ChangingRecord): P
   return await settle(context, record, change.entry);
 }
 
-async function rollBack(context: ChangeContext, record: ChangingRecord, missing: string): Promise<never> {
+async function rollBack(context: ChangeContext, record: ChangingRecord, fault: GateFault): Promise<never> {
   const { change } = record;
-  context.report(`rolling back: ${missing}`);
+  context.report(`rolling back: ${fault.what}`);
   await rollBackNow(context);
   await disarmDeadMan(context);
   const stillMissing = await askRuntime(context, change, []);
-  const { reason, sentence, hint } = gateRefusal(missing, change.unit);
-  await settle(context, withRolledBack(record, change, missing), record.entry);
+  const { reason, sentence, hint } = gateRefusal(fault, change.unit);
+  await settle(context, withRolledBack(record, change, fault.what), record.entry);
   const rest = stillMissing === undefined ? '' : `, but it does not help: ${stillMissing}`;
   throw new NodeError('NodeFailed', { reason, sentence: `${sentence}${rest}`, hint });
 }

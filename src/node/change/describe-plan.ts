@@ -10,9 +10,9 @@ export interface PlanStep {
 }
 
 const METHODS = {
-  block: 'a marked block in',
-  'drop-in': 'the drop-in',
-  template: 'the template',
+  block: 'our marked block',
+  'drop-in': 'our drop-in',
+  template: 'our lines in the template',
 } as const satisfies Record<ConfigurationChange['method'], string>;
 
 /** The steps of an install, in their order. */
@@ -47,12 +47,12 @@ function describeChange(change: ConfigurationChange | undefined): readonly PlanS
   if (change === undefined) {
     return [{ subject: 'configuration', sentence: 'is as it should be: nothing is written, nothing is restarted' }];
   }
-  const { method, path, before, after } = change;
-  const verb = after === undefined ? 'remove' : before === undefined ? 'make' : 'write';
+  const { method, path, entries, before } = change;
+  const what = entries.length === 0 ? 'without' : before === undefined ? 'make it, with' : 'write it with';
   return [
     { subject: 'oracle', sentence: "the node's own containerd is asked about the new configuration first" },
     { subject: 'timer', sentence: 'systemd puts the former file back, unless the change proves itself' },
-    { subject: 'configuration', sentence: `${verb} ${METHODS[method]} ${path}` },
+    { subject: 'configuration', sentence: `${path}: ${what} ${METHODS[method]}` },
     { subject: 'restart', sentence: 'the container runtime; containers keep running' },
     { subject: 'gate', sentence: 'CRI answers, and its conditions are as before; else everything goes back' },
   ];

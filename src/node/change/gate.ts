@@ -75,11 +75,17 @@ export function conditionsOf({ conditions }: RuntimeStatus): Readonly<Record<str
   return Object.fromEntries(judged.map(({ type, status }) => [type, status]));
 }
 
+/** Why the gate did not open. */
+export interface GateFault {
+  readonly reason: 'RestartFailed' | 'RuntimeNotLoaded';
+  readonly what: string;
+}
+
 /** The last word when the gate did not open. */
-export function gateRefusal(missing: string, unit: string): Refusal {
+export function gateRefusal({ reason, what }: GateFault, unit: string): Refusal {
   return {
-    reason: 'RuntimeNotLoaded',
-    sentence: `after the restart of ${unit}, ${missing}; the former configuration is back`,
+    reason,
+    sentence: `after the restart of ${unit}, ${what}; the former configuration is back`,
     hint: `'journalctl -u ${unit}' says why; this configuration is not tried again unless --retry is given`,
   };
 }

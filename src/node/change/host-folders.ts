@@ -57,7 +57,8 @@ async function removeIfEmpty(files: HostFiles, folder: string): Promise<void> {
   try {
     await files.removeFolder(folder);
   } catch (error) {
-    // Not empty: somebody uses it. Busy: it is where a volume is mounted in our own container. A link is not ours.
-    if (!['ENOTEMPTY', 'EEXIST', 'EBUSY', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw error;
+    // Not empty: somebody uses it. Busy, or in a read-only folder: a volume is mounted there in our own container. A link
+    // is not ours.
+    if (!['ENOTEMPTY', 'EEXIST', 'EBUSY', 'EROFS', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) throw error;
   }
 }

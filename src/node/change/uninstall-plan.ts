@@ -37,7 +37,7 @@ export function sandboxesPresent(sandboxes: readonly RuntimeSandbox[]): Refusal 
   const names = sandboxes.map(({ namespace, name, id }) => `${namespace}/${name} (${id.slice(0, 13)})`);
   return {
     reason: 'SandboxesPresent',
-    sentence: `${sandboxes.length} sandboxes of ours are on this node: ${names.join(', ')}`,
+    sentence: `sandboxes of ours are on this node: ${names.join(', ')}`,
     hint: 'Drain the node, or delete these Pods, and run it again',
   };
 }

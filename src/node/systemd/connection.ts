@@ -72,10 +72,10 @@ export async function connectPeer({ socket: path, uid, timeoutMilliseconds }: Co
   }, timeoutMilliseconds);
   try {
     const chunks: AsyncIterator<Buffer> = socket[Symbol.asyncIterator]();
-    socket.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString('hex')}\r\n`);
+    // BEGIN at once and not after the answer: systemd would not look at a call that it reads together with it.
+    socket.write(`\0AUTH EXTERNAL ${Buffer.from(String(uid)).toString('hex')}\r\nBEGIN\r\n`);
     const { line, rest } = await readLine(chunks);
     if (!line.startsWith('OK ')) throw new ConnectionError(`authentication refused: '${printable(line, LINE_LENGTH)}'`);
-    socket.write('BEGIN\r\n');
     return new PeerConnection(socket, chunks, rest);
   } catch (error) {
     socket.destroy();

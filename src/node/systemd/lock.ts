@@ -71,11 +71,18 @@ export async function holdLock({
     await promisify(write)(pipe, Uint8Array.of(0));
     return pipe;
   });
-  await systemd.removeFinishedRuns();
-  return async () => {
+  const release = async (): Promise<void> => {
     await promisify(close)(held);
-    await systemd.stop(LOCK_UNIT);
+    // So that it is free when this has ended; it ends by itself all the same.
+    await systemd.stop(LOCK_UNIT).catch(() => undefined);
   };
+  try {
+    await systemd.removeFinishedRuns();
+    return release;
+  } catch (error) {
+    await release();
+    throw error;
+  }
 }
 
 async function startHolder(systemd: Systemd, sleep: Sleep): Promise<void> {
