@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { EXIT_CODES, type ExitCode, UserError } from '../errors/user-error.ts';
+import { EXIT_CODES, type ExitCode, isUserError, UserError } from '../errors/user-error.ts';
 import { nearest } from '../policy/nearest.ts';
 import type { Command, CommandIO } from './command.ts';
 import { describeError } from './describe-error.ts';
@@ -28,7 +28,7 @@ async function main([name, ...args]: readonly string[]): Promise<ExitCode> {
     const code = await run(name, args, io);
     return io.signal.reason instanceof UserError ? io.signal.reason.exitCode : code;
   } catch (error) {
-    if (!(error instanceof UserError)) throw error;
+    if (!isUserError(error)) throw error;
     io.stderr.write(describeError(error));
     return error.exitCode;
   }

@@ -61,6 +61,11 @@ export class UserError extends Error {
   }
 }
 
+/** True for a `UserError`, also one of the other bundle of the product: each has the class for itself. */
+export function isUserError(error: unknown): error is UserError {
+  return error instanceof Error && error.name === 'UserError';
+}
+
 /** The `code` of a Node system error (`ENOENT` and so on), or undefined for anything else. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
