@@ -36,28 +36,32 @@ let calls = 0;
 const release = payload.split('/').at(-1) ?? '';
 const base = openHostFiles('/');
 const files = withFaults(base, beforeChange);
-const systemd = await connectSystemd({ socket: '/run/systemd/private', files: base });
-const context: ChangeContext = {
-  files,
-  systemd: counted(systemd),
-  connectRuntime: socket => connectRuntime({ socket: join('/', socket) }),
-  clock: { now: () => performance.now(), sleep: milliseconds => setTimeout(milliseconds) },
-  times: TIMES,
-  report: () => undefined,
-};
 
-try {
-  await run();
-  process.stdout.write(`${calls}\n`);
-} catch (error) {
-  if (!(error instanceof NodeError)) throw error;
-  process.stdout.write(`${error.reason}\n`);
-  process.exitCode = error.exitCode;
-} finally {
-  await systemd.close();
+// No top-level await: it runs as one CommonJS file.
+void main();
+
+async function main(): Promise<void> {
+  const systemd = await connectSystemd({ socket: '/run/systemd/private', files: base });
+  try {
+    await run({
+      files,
+      systemd: counted(systemd),
+      connectRuntime: socket => connectRuntime({ socket: join('/', socket) }),
+      clock: { now: () => performance.now(), sleep: milliseconds => setTimeout(milliseconds) },
+      times: TIMES,
+      report: () => undefined,
+    });
+    process.stdout.write(`${calls}\n`);
+  } catch (error) {
+    if (!(error instanceof NodeError)) throw error;
+    process.stdout.write(`${error.reason}\n`);
+    process.exitCode = error.exitCode;
+  } finally {
+    await systemd.close();
+  }
 }
 
-async function run(): Promise<void> {
+async function run(context: ChangeContext): Promise<void> {
   if (step === 'install') {
     const { outcome, plan } = await install(context, request(), await supply());
     if (outcome === 'refused') throw new NodeError('NodeRefused', plan.refusals[0] ?? unknownRefusal());
@@ -65,12 +69,12 @@ async function run(): Promise<void> {
     const { outcome, plan } = await uninstall(context);
     if (outcome === 'refused') throw new NodeError('NodeRefused', plan.refusals[0] ?? unknownRefusal());
   } else {
-    await installPoisoned();
+    await installPoisoned(context);
   }
 }
 
 /** The product's own steps with a change that passes the oracle and whose CRI does not load. */
-async function installPoisoned(): Promise<void> {
+async function installPoisoned(context: ChangeContext): Promise<void> {
   const { host, record } = await prepareHost(context);
   const { change } = planInstall(host, record, request());
   if (change === undefined) throw new Error('nothing to change');

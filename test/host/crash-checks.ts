@@ -1,10 +1,15 @@
+import { join } from 'node:path';
+import { build } from 'esbuild';
 import type { Test } from 'tap';
+import { REPOSITORY } from '../cluster/layout.ts';
 import { waitUntil } from '../cluster/wait-until.ts';
 import type { TestHost } from './create-host.ts';
-import { type HostPayloads, preparePayloads } from './host-payloads.ts';
+import { type HostPayloads, prepareSmallPayloads } from './host-payloads.ts';
 import { hostTree } from './host-tree.ts';
 import { HOST_PATHS } from './layout.ts';
 
+/** The agent on the host, in one file: a start from the sources costs half a second, and there are a thousand. */
+const AGENT = '/usr/local/lib/crash-agent.cjs';
 const CRICTL = `${HOST_PATHS.criTools}/crictl`;
 const KILLED = 137;
 const DONE = 0;
@@ -36,7 +41,8 @@ export interface PointShare {
  * old configuration or the new one, the next run completes, and a removal gives the host back.
  */
 export async function checkCrashes(t: Test, host: TestHost, share: PointShare): Promise<void> {
-  const payloads = await preparePayloads(host);
+  await installAgent(host);
+  const payloads = await prepareSmallPayloads(host);
   const original = await hostTree(host);
   for (const run of RUNS) {
     const points = await killEverywhere(t, { host, payloads, run, original, share });
@@ -87,8 +93,21 @@ async function afterKill(
   if (left.join('\n') !== original.join('\n')) t.strictSame(left, original, `${what}: a removal gives the host back`);
 }
 
+async function installAgent(host: TestHost): Promise<void> {
+  const { outputFiles } = await build({
+    entryPoints: [join(REPOSITORY, 'test/host/crash-agent.ts')],
+    bundle: true,
+    platform: 'node',
+    format: 'cjs',
+    target: 'node24',
+    write: false,
+    logLevel: 'warning',
+  });
+  await host.run(['sh', '-c', `cat >${AGENT}`], { input: outputFiles[0]?.text ?? '' });
+}
+
 async function agent(host: TestHost, words: readonly string[]) {
-  return await host.node('test/host/crash-agent.ts', words);
+  return await host.tryRun(['node', AGENT, ...words]);
 }
 
 async function criAnswers(host: TestHost, what: string): Promise<void> {
@@ -101,7 +120,8 @@ async function criAnswers(host: TestHost, what: string): Promise<void> {
 
 /** Kills the agent after the restart by a configuration that CRI does not load: the timer alone must bring CRI back. */
 export async function checkDeadMan(t: Test, host: TestHost): Promise<void> {
-  const payloads = await preparePayloads(host);
+  await installAgent(host);
+  const payloads = await prepareSmallPayloads(host);
   const original = await hostTree(host);
   for (const boots of [false, true]) {
     const killed = await agent(host, ['poisoned', 'restarted', payloads.first]);
