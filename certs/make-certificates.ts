@@ -124,6 +124,8 @@ async function ensureBase(folder: string, { namespace, policy }: Flags<typeof FL
     stdoutDescriptor: undefined,
     stderr: silent,
     colour: false,
+    environment: {},
+    program: ['node', 'main.ts'],
     signal,
   });
   return base;

@@ -19,8 +19,8 @@ const SCRIPT = join(OUTPUT, 'main.cjs');
 /** What main.ts imports as `./node.ts` is the other bundle. */
 const otherBundle: Plugin = {
   name: 'other-bundle',
-  setup: ({ onResolve }) => {
-    onResolve({ filter: /^\.\/node\.ts$/ }, ({ importer }) =>
+  setup: bundler => {
+    bundler.onResolve({ filter: /^\.\/node\.ts$/ }, ({ importer }) =>
       importer.endsWith('/cli/main.ts') ? { path: './node.cjs', external: true } : undefined,
     );
   },

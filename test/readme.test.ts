@@ -3,6 +3,8 @@ import * as v from 'valibot';
 import t from 'tap';
 import { ERROR_CODES, EXIT_CODES } from '../src/errors/user-error.ts';
 import { METRICS_PORT, WEBHOOK_PORT } from '../src/manifest/names.ts';
+import { NODE_METRICS } from '../src/node/agent/agent-metrics.ts';
+import { AGENT_REASONS } from '../src/node/agent/agent-reason.ts';
 import { NODE_REASONS } from '../src/node/reason.ts';
 import { admissionPath, admissionTargets } from '../src/policy/admission-path.ts';
 import { OUTCOMES, REASONS } from '../src/policy/decision.ts';
@@ -168,6 +170,14 @@ t.test('README has every exit code, error code, reason of a node and refusal', t
   t.strictSame(
     tableUnder('Reasons on a node').map(([reason]) => reason),
     NODE_REASONS,
+  );
+  t.strictSame(
+    tableUnder('Reasons of the condition').map(([reason]) => reason),
+    AGENT_REASONS,
+  );
+  t.strictSame(
+    tableUnder('Metrics of the node agent').map(([metric]) => metric),
+    Object.values(NODE_METRICS).map(({ name }) => name),
   );
   t.strictSame(
     tableUnder('Refusals').map(([code, status]) => [code, Number(status)]),

@@ -16,7 +16,7 @@ const ROOMS: Readonly<
   record: { rooms: ['policy'], packages: ['pino', 'valibot'], node: true },
   documents: { rooms: ['errors', 'policy'], packages: ['jsonpatch', 'yaml'], node: true },
   certificates: { rooms: ['errors'], packages: ['@peculiar/x509', 'reflect-metadata'], node: true },
-  manifest: { rooms: ['errors', 'files', 'kube', 'policy'], packages: ['yaml'], node: true },
+  manifest: { rooms: ['errors', 'files', 'kube', 'node', 'policy'], packages: ['yaml'], node: true },
   webhook: { rooms: ['certificates', 'errors', 'policy', 'record'], packages: ['fastify', 'prom-client'], node: true },
   node: {
     rooms: ['errors', 'kube', 'policy', 'record'],
@@ -24,7 +24,7 @@ const ROOMS: Readonly<
     node: true,
   },
   cli: {
-    rooms: ['certificates', 'documents', 'errors', 'files', 'manifest', 'node', 'policy', 'record', 'webhook'],
+    rooms: ['certificates', 'documents', 'errors', 'files', 'kube', 'manifest', 'node', 'policy', 'record', 'webhook'],
     packages: [],
     node: true,
   },

@@ -25,6 +25,10 @@ export interface CommandIO {
   readonly stderr: Writable;
   /** True when stdout is a terminal that wants colour. */
   readonly colour: boolean;
+  /** The process's environment. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Words by which this very program is started again: Node and the script. */
+  readonly program: readonly [string, string];
   /** Aborted on SIGTERM or SIGINT. */
   readonly signal: AbortSignal;
 }

@@ -69,7 +69,7 @@ async function overview(): Promise<string> {
 function processIO(): CommandIO {
   const controller = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
-  const { stdout, stderr, env } = process;
+  const { stdout, stderr, env, execPath, argv } = process;
   // `inject … | head`: nobody reads any more. The command ends as on a signal, so that it leaves nothing behind.
   stdout.on('error', () => controller.abort(new UserError('WriteFailed', 'Cannot write to stdout: nobody reads it')));
   return {
@@ -81,6 +81,8 @@ function processIO(): CommandIO {
     stdoutDescriptor: stdout.fd,
     stderr,
     colour: stdout.isTTY && !env['NO_COLOR'],
+    environment: env,
+    program: [execPath, argv[1] ?? ''],
     signal: controller.signal,
   };
 }

@@ -31,6 +31,8 @@ export async function withHost<Result>(
   io: CommandIO,
   use: (context: ChangeContext) => Promise<Result>,
 ): Promise<Result> {
+  // A terminal that goes away must not end a change half-way: nobody reads what is told, and the change goes on.
+  io.stderr.on('error', () => undefined);
   const files = openHostFiles(root);
   const systemd = await connectSystemd({ socket: join(root, SYSTEMD_SOCKET), files });
   try {

@@ -10,8 +10,9 @@ import { choiceFlag, type Flags, integerFlag, parseFlags } from './flags.ts';
 import type { NodeCommand } from './node.ts';
 import { handlersOfPolicy, rootFlag } from './node-flags.ts';
 import { withHost } from './node-host.ts';
-import { openPayload, PAYLOAD_FLAGS, PAYLOAD_HELP } from './node-payload.ts';
-import { type NodeOutput, printRefusals, printSteps, reportingFailures } from './node-report.ts';
+import { openPayload } from './node-payload.ts';
+import { PAYLOAD_FLAGS, PAYLOAD_HELP } from './node-payload-flags.ts';
+import { type NodeOutput, plannedOutcome, printRefusals, printSteps, reportingFailures } from './node-report.ts';
 import { readPolicyFile } from './policy-file.ts';
 
 const NAME = 'node install';
@@ -27,6 +28,8 @@ const FLAGS = {
 } as const;
 /** Longest time until the timer, in seconds: an hour without its container runtime is more than any node should have. */
 const LONGEST_ROLLBACK = 3600;
+/** Least time for the gate, in seconds: a container runtime is back sooner, and a busy host gets more by default. */
+const SHORTEST_GATE = 10;
 
 const HELP = `gvisor-injector node install --payload ./gvisor.tar.zstd --release 20260914.0 --dry-run
 gvisor-injector node install --payload ./gvisor.tar.zstd --release 20260914.0
@@ -86,13 +89,14 @@ async function installBy(
 
 function timesOf(value: string | undefined) {
   if (value === undefined) return { gateSeconds: GATE_SECONDS, rollbackAfterSeconds: ROLLBACK_AFTER_SECONDS };
-  const minimum = RESTART_SECONDS;
+  const minimum = RESTART_SECONDS + SHORTEST_GATE;
   const rollbackAfterSeconds = integerFlag(NAME, { name: 'rollback-after', value, minimum, maximum: LONGEST_ROLLBACK });
-  return { gateSeconds: Math.min(GATE_SECONDS, rollbackAfterSeconds / 2), rollbackAfterSeconds };
+  return { gateSeconds: Math.min(GATE_SECONDS, rollbackAfterSeconds - RESTART_SECONDS), rollbackAfterSeconds };
 }
 
 function printPlan(plan: InstallPlan, output: NodeOutput, io: CommandIO): ExitCode {
-  if (output === 'json') io.stdout.write(`${JSON.stringify({ outcome: 'planned', ...planJson(plan) }, null, 2)}\n`);
+  if (output === 'json')
+    io.stdout.write(`${JSON.stringify({ outcome: plannedOutcome(plan), ...planJson(plan) }, null, 2)}\n`);
   else if (plan.refusals.length > 0) printRefusals(plan.refusals, io);
   else io.stdout.write(printSteps(describeInstall(plan)));
   return plan.refusals.length > 0 ? EXIT_CODES.answerIsNo : EXIT_CODES.done;
@@ -113,14 +117,26 @@ function printResult(result: InstallResult, output: NodeOutput, io: CommandIO): 
 const SENTENCES = {
   adopted: ({ plan }) =>
     `Handler ${plan.adopted.join(', ')} was set up by somebody else with the runtime type of gVisor; it is used as it is`,
-  unchanged: ({ plan }) =>
-    `gVisor ${plan.release} is installed as it should be; nothing was written, nothing restarted`,
+  unchanged: ({ plan, collected }) =>
+    `gVisor ${plan.release} is installed as it should be; ${collected.length === 0 ? 'nothing was written' : `${collected.join(', ')}, which nothing names any more, was removed`}, nothing restarted`,
   installed: ({ plan, restarted }) =>
     `gVisor ${plan.release} is installed: handler ${plan.entries.map(({ name }) => name).join(', ')}${restarted ? ' is loaded' : '; containerd was not restarted'}\nnext: gvisor-injector node verify --boot`,
 } as const satisfies Record<Exclude<InstallResult['outcome'], 'refused'>, (result: InstallResult) => string>;
 
 /** A plan for scripts: no file content, which may hold credentials of registries. */
-function planJson({ refusals, adopted, release, cgroupDriver, entries, change, notes }: InstallPlan) {
+function planJson({
+  refusals,
+  adopted,
+  release,
+  cgroupDriver,
+  entries,
+  runscFiles,
+  change,
+  unloaded,
+  notes,
+}: InstallPlan) {
   const file = change === undefined ? undefined : { method: change.method, path: change.path };
-  return { release, cgroupDriver, handlers: entries.map(({ name }) => name), adopted, change: file, notes, refusals };
+  const handlers = entries.map(({ name }) => name);
+  const paths = runscFiles.map(({ path }) => path);
+  return { release, cgroupDriver, handlers, adopted, runscFiles: paths, change: file, unloaded, notes, refusals };
 }

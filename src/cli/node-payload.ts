@@ -12,26 +12,9 @@ import { estimateBytes } from '../node/payload/open-source.ts';
 import type { Architecture, PayloadPin, PayloadSource } from '../node/payload/payload.ts';
 import { parsePin, readLocalPin } from '../node/payload/pin.ts';
 import { type Flags, usageError } from './flags.ts';
+import { IMAGE_PAYLOAD, type PAYLOAD_FLAGS } from './node-payload-flags.ts';
 
-/** Where the image of the node agent has its payload: one folder there, named after the release. */
-const IMAGE_PAYLOAD = '/payload';
 const BARE_SUM = /^[0-9A-Fa-f]{128}$/;
-
-/** The flags that say where the payload is from and what it must be. */
-export const PAYLOAD_FLAGS = {
-  payload: 'string',
-  release: 'string',
-  sha512: 'string',
-  'mirror-ca': 'string',
-} as const;
-
-/** Their help. */
-export const PAYLOAD_HELP = `      --payload WHERE         a release's folder, its archive gvisor.tar.zstd, or the https URL of a mirror
-                              (default: ${IMAGE_PAYLOAD}, as in the image of the node agent)
-      --release NAME          the release it must be, such as 20260914.0; needed with --payload
-      --sha512 SUM            the archive's sha512, or a file of sums; needed for a mirror
-                              (default: the sums that lie beside a folder or an archive)
-      --mirror-ca FILE        PEM certificates that a mirror is trusted by, beside the system's own`;
 
 /** A payload that a person named. */
 export interface NamedPayload extends PayloadSupply {
@@ -70,7 +53,9 @@ async function imagePayload(command: string, files: HostFiles, wanted: string | 
   throw usageError(
     command,
     releases.length === 0 ? `There is no payload in ${IMAGE_PAYLOAD}` : `${IMAGE_PAYLOAD} has ${releases.join(', ')}`,
-    'Name the payload with --payload, or one of these with --release',
+    releases.length === 0
+      ? 'Name the payload with --payload'
+      : 'Name one of these with --release, or another payload with --payload',
   );
 }
 

@@ -16,6 +16,11 @@ export function printSteps(steps: readonly PlanStep[]): string {
   );
 }
 
+/** The outcome of a dry run, for scripts. */
+export function plannedOutcome({ refusals }: { readonly refusals: readonly Refusal[] }): 'planned' | 'refused' {
+  return refusals.length > 0 ? 'refused' : 'planned';
+}
+
 /** Every reason why nothing is done, each with what to do, on stderr. */
 export function printRefusals(refusals: readonly Refusal[], io: CommandIO): void {
   for (const { reason, sentence, hint } of refusals) {

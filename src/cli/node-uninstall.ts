@@ -7,7 +7,7 @@ import { choiceFlag, parseFlags } from './flags.ts';
 import type { NodeCommand } from './node.ts';
 import { rootFlag } from './node-flags.ts';
 import { withHost } from './node-host.ts';
-import { type NodeOutput, printRefusals, printSteps, reportingFailures } from './node-report.ts';
+import { type NodeOutput, plannedOutcome, printRefusals, printSteps, reportingFailures } from './node-report.ts';
 
 const NAME = 'node uninstall';
 const FLAGS = { root: 'string', 'dry-run': 'boolean', output: 'string' } as const;
@@ -41,7 +41,8 @@ async function run(args: readonly string[], io: CommandIO): Promise<ExitCode> {
 }
 
 function printPlan(plan: UninstallPlan, output: NodeOutput, io: CommandIO): ExitCode {
-  if (output === 'json') io.stdout.write(`${JSON.stringify({ outcome: 'planned', ...planJson(plan) }, null, 2)}\n`);
+  if (output === 'json')
+    io.stdout.write(`${JSON.stringify({ outcome: plannedOutcome(plan), ...planJson(plan) }, null, 2)}\n`);
   else if (plan.refusals.length > 0) printRefusals(plan.refusals, io);
   else io.stdout.write(printSteps(describeUninstall(plan)));
   return plan.refusals.length > 0 ? EXIT_CODES.answerIsNo : EXIT_CODES.done;

@@ -13,6 +13,9 @@ const STEPS: Readonly<Record<string, () => Promise<NodeCommand>>> = {
   install: async () => (await import('./node-install.ts')).nodeInstall,
   verify: async () => (await import('./node-verify.ts')).nodeVerify,
   uninstall: async () => (await import('./node-uninstall.ts')).nodeUninstall,
+  agent: async () => (await import('./node-agent.ts')).nodeAgent,
+  step: async () => (await import('./node-step.ts')).nodeStep,
+  evidence: async () => (await import('./node-evidence.ts')).nodeEvidence,
 };
 
 const HELP = `gvisor-injector node install --dry-run
@@ -25,6 +28,11 @@ Steps, each with --help:
   install    puts a gVisor release on the host, tells containerd, restarts it, and proves that it loaded
   verify     looks whether all of it is still there
   uninstall  gives the host back as it was
+
+In a cluster, by the DaemonSet:
+  agent      does all of that by the Node's label, proves by a Pod that sandboxes start, and marks the Node
+  step       one step of the agent, in a process of its own
+  evidence   what a proof's Pod sees
 
 Exit codes: 0 done, 1 something failed and was put back, 2 bad usage or configuration, 3 refused, or not as it should be.
 `;

@@ -12,6 +12,8 @@ export interface RenderOptions {
   readonly namespace: string;
   /** Image reference of the webhook's container. */
   readonly image: string;
+  /** Image reference of the node agent's container. */
+  readonly nodeImage: string;
   /** PEM certificates that the API server trusts the webhook by; absent when something else fills them in. */
   readonly caBundle?: string;
 }

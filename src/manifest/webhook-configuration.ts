@@ -1,7 +1,7 @@
 import type { MutatingWebhookConfiguration } from '../kube/objects.ts';
 import { admissionTargets, type Target } from '../policy/admission-path.ts';
 import { auditKey, OPT_OUT_ALLOWED, optOutKey } from '../policy/keys.ts';
-import type { Policy } from '../policy/policy.ts';
+import type { FailurePolicy, Policy } from '../policy/policy.ts';
 import type { Manifest, Note } from './manifest.ts';
 import { COMMON_LABELS, WEBHOOK_CONFIGURATION_NAME } from './names.ts';
 import { type EntryOptions, webhookEntries } from './webhook-entries.ts';
@@ -26,12 +26,19 @@ export function webhookConfigurationManifest(options: EntryOptions): Manifest<Mu
   };
 }
 
-function entryNotes(target: Target, index: number, { sandboxKey }: Policy): readonly Note[] {
-  const failure = { path: ['webhooks', index, 'failurePolicy'], text: 'An audit never holds up a Pod.' };
+function entryNotes(target: Target, index: number, { sandboxKey, admission }: Policy): readonly Note[] {
+  const path = ['webhooks', index, 'failurePolicy'];
+  const failure = target.trigger === 'audit' ? 'An audit never holds up a Pod.' : failureNote(admission.failurePolicy);
   return [
     { path: ['webhooks', index], text: describe(target, sandboxKey) },
-    ...(target.trigger === 'audit' ? [failure] : []),
+    { path, text: failure },
   ];
+}
+
+function failureNote(failurePolicy: FailurePolicy): string {
+  return failurePolicy === 'Ignore'
+    ? 'Without an answer the backstop judges alone: it lets pass only what is sandboxed already.'
+    : 'Without an answer no Pod is created, not even one that is sandboxed already.';
 }
 
 function describe(target: Target, sandboxKey: string): string {

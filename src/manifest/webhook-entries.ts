@@ -2,6 +2,7 @@ import type { LabelSelector, MutatingWebhook } from '../kube/objects.ts';
 import { admissionPath, admissionTargets, type Target } from '../policy/admission-path.ts';
 import { auditKey, OPT_OUT_ALLOWED, optOutKey, PRODUCT } from '../policy/keys.ts';
 import type { FailurePolicy, Policy } from '../policy/policy.ts';
+import { literal } from './backstop-cel.ts';
 import { SERVICE_NAME, SERVICE_PORT } from './names.ts';
 
 /** Set by the API server on every Namespace, and nobody can change it, unlike a label of ours. */
@@ -75,16 +76,21 @@ function requirementsOf(target: Target, policy: Policy): readonly Requirement[] 
   }
 }
 
-function exemption({ exemptNamespaces }: Policy): Requirement {
+/** The requirement that leaves out the namespaces in which nothing is ever decided. */
+export function exemption({ exemptNamespaces }: Policy): Requirement {
   return { key: NAMESPACE_NAME_LABEL, operator: 'NotIn', values: [...exemptNamespaces] };
 }
 
 /**
- * An error in a condition counts as a failed call, so every access is guarded: annotations may be absent. The key is a
- * label key by the policy's schema, so it holds no quote.
+ * True, in CEL, when the object has the annotation. An error in a condition counts as a failed call, so every access is
+ * guarded: annotations may be absent.
  */
+export function carriesAnnotation(key: string): string {
+  return `has(object.metadata) && has(object.metadata.annotations) && ${literal(key)} in object.metadata.annotations`;
+}
+
 function conditionsOf(target: Target, { sandboxKey }: Policy): NonNullable<MutatingWebhook['matchConditions']> {
-  const isAnnotated = `has(object.metadata) && has(object.metadata.annotations) && '${sandboxKey}' in object.metadata.annotations`;
+  const isAnnotated = carriesAnnotation(sandboxKey);
   switch (target.trigger) {
     case 'enforce':
       return [];

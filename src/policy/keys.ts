@@ -33,9 +33,19 @@ export const SYSTEM_NAMESPACE = 'kube-system';
 /** The namespace of webhook and controller, unless `--namespace` says otherwise. */
 export const DEFAULT_NAMESPACE = PRODUCT;
 
+/** The namespace of the node agent. @param namespace the webhook's */
+export function nodeNamespace(namespace: string): string {
+  return `${namespace}-node`;
+}
+
+/** The namespace of the Pods by which the node agent proves that sandboxes start. @param namespace the webhook's */
+export function proofNamespace(namespace: string): string {
+  return `${namespace}-proof`;
+}
+
 /** The namespaces that the product itself occupies: webhook and controller, node agent, proof Pods. */
 export function ownNamespaces(namespace: string): readonly string[] {
-  return [namespace, `${namespace}-node`, `${namespace}-proof`];
+  return [namespace, nodeNamespace(namespace), proofNamespace(namespace)];
 }
 
 /** The Namespace label that asks for decisions without changes. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isJsonObject } from './json.ts';
-import { OPT_OUT_VALUE, PRODUCT, RUNTIME_FLAG_PREFIX } from './keys.ts';
+import { handlerLabel, INSTALL_LABEL, OPT_OUT_VALUE, PRODUCT, RUNTIME_FLAG_PREFIX } from './keys.ts';
 import { nearest } from './nearest.ts';
 import { printable } from './printable.ts';
 
@@ -137,7 +137,15 @@ const quantity = v.pipe(
 const ProfileSchema = closedObject({
   name: profileName,
   runtimeClassName: v.exactOptional(text(DNS_SUBDOMAIN, 'a DNS-1123 subdomain')),
-  handler: v.exactOptional(text(DNS_LABEL, 'a DNS-1123 label, the name of a containerd handler')),
+  handler: v.exactOptional(
+    v.pipe(
+      text(DNS_LABEL, 'a DNS-1123 label, the name of a containerd handler'),
+      v.check(
+        name => handlerLabel(name) !== INSTALL_LABEL,
+        `its label would be ${INSTALL_LABEL}, which is the admin's`,
+      ),
+    ),
+  ),
   nodeSelector: v.exactOptional(mapOf(LABEL_KEY, 'a label key such as example.com/pool', labelValue)),
   tolerations: v.exactOptional(listOf(TolerationSchema, 'tolerations')),
   overhead: v.exactOptional(mapOf(LABEL_KEY, 'a resource name such as memory', quantity)),

@@ -27,6 +27,14 @@ export interface LogFields {
   readonly policyDigest?: string;
   readonly profiles?: readonly string[];
   readonly version?: string;
+  /** A step of the node agent, such as `install`, and what it came to. */
+  readonly step?: string;
+  readonly outcome?: string;
+  readonly reason?: string;
+  readonly handler?: string;
+  readonly seconds?: number;
+  /** Status of the node's condition: True, False or Unknown. */
+  readonly condition?: string;
   /** Stack of our own fault. */
   readonly stack?: string;
 }

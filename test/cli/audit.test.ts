@@ -40,6 +40,8 @@ async function run(args: readonly string[], { stdin = Readable.from([]), signal 
     stdoutDescriptor: undefined,
     stderr: new PassThrough(),
     colour: false,
+    environment: {},
+    program: ['node', 'main.ts'],
     signal: signal ?? new AbortController().signal,
   });
   if (exitCode !== EXIT_CODES.done) throw new Error(`audit ended with exit code ${exitCode}`);

@@ -25,6 +25,8 @@ export async function runCommand(
     stdoutDescriptor: undefined,
     stderr,
     colour: false,
+    environment: {},
+    program: ['node', 'main.ts'],
     signal: new AbortController().signal,
   });
   for (const stream of [stdout, stderr]) stream.end();

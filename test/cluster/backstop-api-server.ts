@@ -21,6 +21,8 @@ export interface ControlPlanePrograms {
 /** An API server without nodes, for policies alone. */
 export interface ApiServer extends AsyncDisposable {
   readonly api: Api;
+  /** As its administrator. */
+  readonly access: ApiAccess;
 }
 
 const HOST = '127.0.0.1';
@@ -59,6 +61,7 @@ export async function startApiServer(programs: ControlPlanePrograms, signal: Abo
     start('controllers', programs.controllerManager, [kubeconfig, ...serving, `--controllers=${CONTROLLERS}`]);
     return {
       api,
+      access,
       [Symbol.asyncDispose]: async () => {
         api.close();
         await dispose();

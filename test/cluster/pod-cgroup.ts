@@ -1,6 +1,6 @@
 import { ClusterError } from './cluster-error.ts';
 import { type ClusterUnderTest, valueOf } from './cluster-under-test.ts';
-import { GVISOR_NODE } from './layout.ts';
+import { nodeOf } from './node-agent-view.ts';
 import { runInNode } from './node-machine.ts';
 
 /** A file of a cgroup, by its name in version 1 and in version 2. */
@@ -10,7 +10,7 @@ export interface CgroupFile {
 }
 
 /**
- * A file of the cgroup of a Pod, all of its containers and its sandbox in it, read on the node of gVisor.
+ * A file of the cgroup of a Pod, all of its containers and its sandbox in it, read on its node.
  *
  * @throws {ClusterError} when the Pod has no such group there
  */
@@ -19,11 +19,12 @@ export async function readPodCgroup(
   pod: { readonly namespace: string; readonly name: string },
   { version1, version2 }: CgroupFile,
 ): Promise<string> {
+  const node = await nodeOf(cluster, pod);
   const uid = await valueOf(cluster, { ...pod, kind: 'pod' }, '{.metadata.uid}');
   const group = `/sys/fs/cgroup/*pod${uid}`;
   const find = ['find', '/sys/fs/cgroup', '-path', `${group}/${version1}`, '-o', '-path', `${group}/${version2}`];
-  const [file = ''] = (await runInNode(GVISOR_NODE, find)).split('\n');
+  const [file = ''] = (await runInNode(node, find)).split('\n');
   if (file === '')
     throw new ClusterError(`The cgroup of Pod ${pod.namespace}/${pod.name} has no ${version1} or ${version2}`);
-  return await runInNode(GVISOR_NODE, ['cat', file]);
+  return await runInNode(node, ['cat', file]);
 }

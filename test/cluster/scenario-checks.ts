@@ -12,6 +12,7 @@ import {
 } from './cluster-under-test.ts';
 import { GVISOR_RUNTIME_TYPE } from './gvisor-by-hand.ts';
 import { GVISOR_NODE } from './layout.ts';
+import { nodeOf } from './node-agent-view.ts';
 import { MEBIBYTE, OVERHEAD_MEBIBYTES } from './overhead.ts';
 import { readPodCgroup } from './pod-cgroup.ts';
 import { auditedCreates, decisionRecords, messageOf } from './records.ts';
@@ -57,7 +58,7 @@ async function checkSandboxed(t: Test, cluster: ClusterUnderTest): Promise<void>
   t.match(await kubectl.run(exec), '-gvisor', 'the Deployment runs in gVisor');
   for (const { namespace, name } of pods) {
     t.match(await kernelOf(cluster, namespace, name), '-gvisor', `Pod ${name} runs in gVisor`);
-    t.equal(await runtimeType(name), GVISOR_RUNTIME_TYPE);
+    t.equal(await runtimeType(name, await nodeOf(cluster, { namespace, name })), GVISOR_RUNTIME_TYPE);
   }
   const files = { version1: 'memory.limit_in_bytes', version2: 'memory.max' };
   const limit = Number(await readPodCgroup(cluster, { namespace: LABELLED, name: 'bare' }, files)) / MEBIBYTE;

@@ -10,7 +10,7 @@ import { isJsonObject, member } from '../../src/policy/json.ts';
 import { DEFAULT_NAMESPACE } from '../../src/policy/keys.ts';
 import { DEFAULT_POLICY_TEXT } from '../../src/policy/default-policy.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { renderText } from './rendering.ts';
+import { renderWebhook } from './rendering.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../examples');
 const POLICY_FILE = 'policy.yaml';
@@ -63,7 +63,7 @@ t.test('each example is decided as its comment says', async t => {
 });
 
 t.test('the example policy renders to two RuntimeClasses', async t => {
-  const names = manifestFiles(renderText(await examplePolicy())).map(({ name }) => name);
+  const names = manifestFiles(renderWebhook(await examplePolicy())).map(({ name }) => name);
   t.same(
     names.filter(name => name.startsWith('runtime-class-')),
     ['runtime-class-gvisor.yaml', 'runtime-class-gvisor-strict.yaml'],

@@ -1,66 +1,31 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import t from 'tap';
-import { parseAllDocuments } from 'yaml';
-import { manifestFiles } from '../../src/manifest/manifest-folder.ts';
-import { writeFolder } from '../../src/manifest/write-folder.ts';
-import { isJsonObject, type JsonObject, member } from '../../src/policy/json.ts';
-import { KUSTOMIZE, WITH_KUSTOMIZE } from '../support/kustomize.ts';
+import type { ClusterObject } from '../../src/kube/objects.ts';
+import { DEFAULT_POLICY_TEXT } from '../../src/policy/default-policy.ts';
+import { WITH_KUSTOMIZE } from '../support/kustomize.ts';
+import { at, build, buildOverlay, find, MANIFESTS, sorted } from './kustomize-build.ts';
 import { renderText, TWO_PROFILES } from './rendering.ts';
 
-const MANIFESTS = join(import.meta.dirname, '../../manifests');
-
-async function build(folder: string): Promise<readonly JsonObject[]> {
-  const { stdout } = await promisify(execFile)(KUSTOMIZE ?? '', ['build', folder], { maxBuffer: 1 << 24 });
-  return parseAllDocuments(stdout, { version: '1.1' }).map((document): JsonObject => {
-    const object: unknown = document.toJS();
-    if (!isJsonObject(object)) throw new TypeError('a document of kustomize must be an object');
-    return object;
-  });
-}
-
-/** An overlay with components over the rendering of two profiles in another namespace. */
-async function buildOverlay(folder: string, components: readonly string[]): Promise<readonly JsonObject[]> {
-  await cp(join(MANIFESTS, 'components'), join(folder, 'components'), { recursive: true });
-  await writeFolder(join(folder, 'base'), manifestFiles(renderText(TWO_PROFILES, 'boxes')));
-  await mkdir(join(folder, 'overlay'));
-  const lines = ['resources:', '  - ../base', 'components:', ...components.map(name => `  - ../components/${name}`)];
-  await writeFile(join(folder, 'overlay/kustomization.yaml'), `${lines.join('\n')}\n`);
-  return await build(join(folder, 'overlay'));
-}
-
-function at(object: unknown, ...path: readonly (string | number)[]): unknown {
-  let value = object;
-  for (const key of path) {
-    value = isJsonObject(value) ? member(value, String(key)) : Array.isArray(value) ? value[Number(key)] : undefined;
-  }
-  return value;
-}
-
-function find(objects: readonly JsonObject[], kind: string, name?: string): JsonObject | undefined {
-  return objects.find(
-    object => member(object, 'kind') === kind && (name === undefined || at(object, 'metadata', 'name') === name),
-  );
-}
-
-function sorted(objects: readonly unknown[]): readonly string[] {
-  return objects.map(object => `${String(at(object, 'kind'))} ${String(at(object, 'metadata', 'name'))}`).toSorted();
+/** What the component without-runtimeclass leaves. */
+function isKept({ kind, metadata: { name } }: ClusterObject): boolean {
+  return kind !== 'RuntimeClass' || name.endsWith('-proof');
 }
 
 t.test('kustomize builds the base to the very objects of the rendering', WITH_KUSTOMIZE, async t => {
   const built = await buildOverlay(t.testdir({}), []);
   const rendered = renderText(TWO_PROFILES, 'boxes').map(({ object }) => object);
   t.same(sorted(built), sorted(rendered));
-  for (const object of rendered) t.same(find(built, object.kind, object.metadata.name), object, object.kind);
-  t.equal((await build(join(MANIFESTS, 'base'))).length, 10);
+  for (const object of rendered) {
+    const { name, namespace } = { namespace: undefined, ...object.metadata };
+    t.same(find(built, object.kind, name, namespace), object, `${object.kind} ${name}`);
+  }
+  t.equal((await build(join(MANIFESTS, 'base'))).length, renderText(DEFAULT_POLICY_TEXT).length);
 });
 
-t.test('component without-runtimeclass leaves out every RuntimeClass and nothing else', WITH_KUSTOMIZE, async t => {
+t.test('component without-runtimeclass leaves out the RuntimeClasses of profiles alone', WITH_KUSTOMIZE, async t => {
   const built = await buildOverlay(t.testdir({}), ['without-runtimeclass']);
   const rendered = renderText(TWO_PROFILES, 'boxes').map(({ object }) => object);
-  t.same(sorted(built), sorted(rendered.filter(({ kind }) => kind !== 'RuntimeClass')));
+  t.same(sorted(built), sorted(rendered.filter(isKept)));
 });
 
 t.test(
@@ -83,7 +48,10 @@ t.test(
     t.same(at(deployment, 'spec', 'strategy', 'rollingUpdate'), { maxUnavailable: 1, maxSurge: 0 });
     t.same(at(container, 'securityContext', 'capabilities'), { drop: ['ALL'] });
     for (const mode of ['enforce', 'audit', 'warn']) {
-      t.equal(at(find(built, 'Namespace'), 'metadata', 'labels', `pod-security.kubernetes.io/${mode}`), 'privileged');
+      const level = (name: string) =>
+        at(find(built, 'Namespace', name), 'metadata', 'labels', `pod-security.kubernetes.io/${mode}`);
+      t.equal(level('boxes'), 'privileged');
+      t.equal(level('boxes-proof'), 'restricted', 'no other namespace');
     }
   },
 );
@@ -107,9 +75,42 @@ t.test('component cert-manager asks for the certificate that the Deployment moun
   );
 });
 
+t.test('component fail-closed closes the entries that enforce, and leaves audits open', WITH_KUSTOMIZE, async t => {
+  const built = await buildOverlay(t.testdir({}), ['fail-closed']);
+  const entries = at(find(built, 'MutatingWebhookConfiguration'), 'webhooks');
+  const policies = Array.isArray(entries) ? entries.map(entry => [at(entry, 'name'), at(entry, 'failurePolicy')]) : [];
+  t.equal(policies.length, 7);
+  for (const [name, failurePolicy] of policies) {
+    t.equal(failurePolicy, String(name).startsWith('audit.') ? 'Ignore' : 'Fail', String(name));
+  }
+});
+
+t.test(
+  'component protect-labels binds the policy of the base, and asks for what its role gives',
+  WITH_KUSTOMIZE,
+  async t => {
+    const name = 'gvisor-injector-protected-labels';
+    t.equal(find(await buildOverlay(t.testdir({}), []), 'ValidatingAdmissionPolicyBinding', name), undefined);
+    const built = await buildOverlay(join(t.testdirName, 'with'), ['protect-labels']);
+    t.equal(at(find(built, 'ValidatingAdmissionPolicyBinding', name), 'spec', 'policyName'), name);
+    const [group, resource, verb] = ['apiGroups', 'resources', 'verbs'].map(field =>
+      at(find(built, 'ClusterRole', 'gvisor-injector-release'), 'rules', 0, field, 0),
+    );
+    const policy = JSON.stringify(find(built, 'ValidatingAdmissionPolicy', name));
+    t.ok(policy.includes(`authorizer.group('${String(group)}').resource('${String(resource)}')`));
+    t.ok(policy.includes(`.check('${String(verb)}')`));
+  },
+);
+
 t.test('all components fit together, and the example overlay builds with another image', WITH_KUSTOMIZE, async t => {
-  const all = await buildOverlay(t.testdir({}), ['cert-manager', 'hostnetwork', 'without-runtimeclass']);
-  t.equal(find(all, 'RuntimeClass'), undefined);
+  const all = await buildOverlay(t.testdir({}), [
+    'cert-manager',
+    'fail-closed',
+    'hostnetwork',
+    'protect-labels',
+    'without-runtimeclass',
+  ]);
+  t.equal(find(all, 'RuntimeClass', 'gvisor'), undefined);
   const example = await build(join(MANIFESTS, 'overlays/example'));
   const image = at(find(example, 'Deployment'), 'spec', 'template', 'spec', 'containers', 0, 'image');
   t.equal(image, 'registry.example/gvisor-injector:0.1.0');

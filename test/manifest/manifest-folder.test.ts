@@ -54,7 +54,7 @@ t.test('writeFolder() touches only what changed and removes only what a renderin
   t.same(await writeFolder(folder, two), { written: two.map(({ name }) => name), unchanged: [], removed: [] });
   t.same((await writeFolder(folder, two)).written, []);
   const { written, removed } = await writeFolder(folder, one);
-  t.same(removed, ['runtime-class-gvisor-strict.yaml']);
+  t.same(removed, ['runtime-class-gvisor-strict-proof.yaml', 'runtime-class-gvisor-strict.yaml']);
   t.notOk(written.includes('service.yaml'));
   t.same((await readdir(folder)).toSorted(), [...one.map(({ name }) => name), 'own.yaml'].toSorted());
 });

@@ -2,13 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { serve } from '../../src/cli/serve.ts';
-import { UserError } from '../../src/errors/user-error.ts';
 import { DEFAULT_IMAGE, IMAGE_NAME, serviceDnsName } from '../../src/manifest/names.ts';
 import { DEFAULT_POLICY_TEXT } from '../../src/policy/default-policy.ts';
-import { objectsOf, only, podOf, POLICY_HEAD, renderText, TWO_PROFILES } from './rendering.ts';
+import { objectsOf, only, podOf, POLICY_HEAD, renderWebhook, TWO_PROFILES } from './rendering.ts';
 
 t.test('the ConfigMap is immutable, and its name and mount follow the digest of the policy', async t => {
-  const [one, two] = [DEFAULT_POLICY_TEXT, TWO_PROFILES].map(text => renderText(text));
+  const [one, two] = [DEFAULT_POLICY_TEXT, TWO_PROFILES].map(text => renderWebhook(text));
   t.not(only(one ?? [], 'ConfigMap').metadata.name, only(two ?? [], 'ConfigMap').metadata.name);
   for (const manifests of [one ?? [], two ?? []]) {
     const { metadata, immutable } = only(manifests, 'ConfigMap');
@@ -21,7 +20,7 @@ t.test('the ConfigMap is immutable, and its name and mount follow the digest of 
 
 t.test('each profile has a RuntimeClass with its scheduling and overhead', async t => {
   t.same(
-    objectsOf(renderText(TWO_PROFILES), 'RuntimeClass').map(({ metadata, handler, scheduling, overhead }) => ({
+    objectsOf(renderWebhook(TWO_PROFILES), 'RuntimeClass').map(({ metadata, handler, scheduling, overhead }) => ({
       name: metadata.name,
       handler,
       scheduling,
@@ -43,7 +42,7 @@ t.test('each profile has a RuntimeClass with its scheduling and overhead', async
 });
 
 t.test('the Pod has no privilege, no token and no writable file', async t => {
-  const { pod, container } = podOf(only(renderText(DEFAULT_POLICY_TEXT), 'Deployment'));
+  const { pod, container } = podOf(only(renderWebhook(DEFAULT_POLICY_TEXT), 'Deployment'));
   t.equal(pod.automountServiceAccountToken, false);
   t.equal(pod.enableServiceLinks, false);
   t.same(pod.securityContext, {
@@ -67,22 +66,22 @@ t.test('the Pod has no privilege, no token and no writable file', async t => {
     secretName: 'gvisor-injector-serving-certificate',
     defaultMode: 0o440,
   });
-  const { metadata } = only(renderText(DEFAULT_POLICY_TEXT), 'Namespace');
+  const { metadata } = only(renderWebhook(DEFAULT_POLICY_TEXT), 'Namespace');
   for (const mode of ['enforce', 'audit', 'warn']) {
     t.equal(metadata.labels?.[`pod-security.kubernetes.io/${mode}`], 'restricted');
   }
-  t.equal(only(renderText(DEFAULT_POLICY_TEXT), 'ServiceAccount').automountServiceAccountToken, false);
+  t.equal(only(renderWebhook(DEFAULT_POLICY_TEXT), 'ServiceAccount').automountServiceAccountToken, false);
 });
 
 t.test('a Pod that is told to go has time to sleep, drain and close', async t => {
-  const { pod, container } = podOf(only(renderText(DEFAULT_POLICY_TEXT), 'Deployment'));
+  const { pod, container } = podOf(only(renderWebhook(DEFAULT_POLICY_TEXT), 'Deployment'));
   const drain = container.args?.find(argument => argument.startsWith('--drain-seconds='))?.split('=')[1];
   const sleep = container.lifecycle?.preStop?.sleep?.seconds;
   t.ok(Number(drain) + Number(sleep) < Number(pod.terminationGracePeriodSeconds), `${drain} + ${sleep}`);
 });
 
 t.test('a rollout never has fewer Pods than replicas, and a drain takes one at a time', async t => {
-  const manifests = renderText(DEFAULT_POLICY_TEXT);
+  const manifests = renderWebhook(DEFAULT_POLICY_TEXT);
   const { spec } = only(manifests, 'Deployment');
   t.equal(spec?.replicas, 2);
   t.same(spec?.strategy, { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } });
@@ -97,7 +96,7 @@ t.test('a rollout never has fewer Pods than replicas, and a drain takes one at a
 });
 
 t.test('every selector selects the Pods of the Deployment', async t => {
-  const manifests = renderText(DEFAULT_POLICY_TEXT);
+  const manifests = renderWebhook(DEFAULT_POLICY_TEXT);
   const { spec } = only(manifests, 'Deployment');
   const labels = spec?.template.metadata?.labels;
   t.ok(labels);
@@ -108,7 +107,7 @@ t.test('every selector selects the Pods of the Deployment', async t => {
 });
 
 t.test('ports and probes go by the names of the container ports, and serve knows every flag', async t => {
-  const manifests = renderText(DEFAULT_POLICY_TEXT);
+  const manifests = renderWebhook(DEFAULT_POLICY_TEXT);
   const { container } = podOf(only(manifests, 'Deployment'));
   t.same(container.ports, [
     { name: 'webhook', containerPort: 10250 },
@@ -124,7 +123,7 @@ t.test('ports and probes go by the names of the container ports, and serve knows
 });
 
 t.test('nothing may leave the webhook, and metrics are for Pods only', async t => {
-  const { spec } = only(renderText(DEFAULT_POLICY_TEXT), 'NetworkPolicy');
+  const { spec } = only(renderWebhook(DEFAULT_POLICY_TEXT), 'NetworkPolicy');
   t.same(spec?.policyTypes, ['Ingress', 'Egress']);
   t.same(spec?.egress, []);
   t.same(spec?.ingress, [
@@ -134,7 +133,7 @@ t.test('nothing may leave the webhook, and metrics are for Pods only', async t =
 });
 
 t.test('another namespace is everywhere: in objects, selectors, arguments and the DNS name', async t => {
-  const manifests = renderText(DEFAULT_POLICY_TEXT, 'sandboxes');
+  const manifests = renderWebhook(DEFAULT_POLICY_TEXT, 'sandboxes');
   for (const { object } of manifests) {
     if ('namespace' in object.metadata) t.equal(object.metadata.namespace, 'sandboxes', object.kind);
   }
@@ -151,21 +150,23 @@ t.test('another namespace is everywhere: in objects, selectors, arguments and th
   t.equal(serviceDnsName('sandboxes'), 'gvisor-injector.sandboxes.svc');
 });
 
-t.test('a policy that asks for Ignore is refused until there is a backstop', async t => {
-  const fail = renderText(`${POLICY_HEAD}admission: { failurePolicy: Fail }\nprofiles: [{ name: gvisor }]\n`);
-  for (const { name, failurePolicy } of only(fail, 'MutatingWebhookConfiguration').webhooks ?? []) {
-    t.equal(failurePolicy, name.startsWith('audit.') ? 'Ignore' : 'Fail', name);
-  }
-  try {
-    renderText(`${POLICY_HEAD}admission: { failurePolicy: Ignore }\nprofiles: [{ name: gvisor }]\n`);
-    t.fail('it was rendered');
-  } catch (error) {
-    if (!(error instanceof UserError)) throw error;
-    t.equal(error.code, 'RenderRefused');
-    t.match(error.message, /failurePolicy Ignore.*without a sandbox.*no backstop/);
-    t.match(error.hint, /Fail/);
-  }
-});
+t.test(
+  'entries that enforce are Ignore unless the policy says Fail, and the backstop is there in any case',
+  async t => {
+    for (const [admission, expected] of [
+      ['', 'Ignore'],
+      ['admission: { failurePolicy: Ignore }\n', 'Ignore'],
+      ['admission: { failurePolicy: Fail }\n', 'Fail'],
+    ] as const) {
+      const manifests = renderWebhook(`${POLICY_HEAD}${admission}profiles: [{ name: gvisor }]\n`);
+      for (const { name, failurePolicy } of only(manifests, 'MutatingWebhookConfiguration').webhooks ?? []) {
+        t.equal(failurePolicy, name.startsWith('audit.') ? 'Ignore' : expected, name);
+      }
+      const bound = objectsOf(manifests, 'ValidatingAdmissionPolicyBinding').map(({ spec }) => spec?.policyName);
+      t.ok(bound.includes('gvisor-injector-labelled') && bound.includes('gvisor-injector-annotated'), expected);
+    }
+  },
+);
 
 t.test('the default image has the version of the product', async t => {
   const [name, version] = DEFAULT_IMAGE.split(':');

@@ -1,7 +1,7 @@
 import { parsePolicyDocument } from '../../src/documents/policy-document.ts';
 import type { ClusterObject, Deployment } from '../../src/kube/objects.ts';
 import type { Manifest } from '../../src/manifest/manifest.ts';
-import { DEFAULT_IMAGE } from '../../src/manifest/names.ts';
+import { DEFAULT_IMAGE, DEFAULT_NODE_IMAGE } from '../../src/manifest/names.ts';
 import { renderManifests } from '../../src/manifest/render-manifests.ts';
 import { DEFAULT_NAMESPACE } from '../../src/policy/keys.ts';
 
@@ -23,7 +23,28 @@ profiles:
 /** The rendering of a policy's text. */
 export function renderText(text: string, namespace = DEFAULT_NAMESPACE): readonly Manifest[] {
   const { policy, digest } = parsePolicyDocument(text, { file: 'policy.yaml', namespace });
-  return renderManifests({ policy, policyText: text, policyDigest: digest, namespace, image: DEFAULT_IMAGE });
+  return renderManifests({
+    policy,
+    policyText: text,
+    policyDigest: digest,
+    namespace,
+    image: DEFAULT_IMAGE,
+    nodeImage: DEFAULT_NODE_IMAGE,
+  });
+}
+
+/** The part of it that is the webhook's and the backstop's: what is no component of its own, or that of the webhook. */
+export function renderWebhook(text: string, namespace = DEFAULT_NAMESPACE): readonly Manifest[] {
+  return renderText(text, namespace).filter(({ object }) => !['node', 'proof'].includes(componentOf(object)));
+}
+
+/** The part of it that is the node agent's, with what its proofs need. */
+export function renderNode(text: string, namespace = DEFAULT_NAMESPACE): readonly Manifest[] {
+  return renderText(text, namespace).filter(({ object }) => ['node', 'proof'].includes(componentOf(object)));
+}
+
+function componentOf({ metadata }: ClusterObject): string {
+  return metadata.labels?.['app.kubernetes.io/component'] ?? '';
 }
 
 /** The objects of a kind. */

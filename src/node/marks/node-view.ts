@@ -55,8 +55,15 @@ export interface NodeView {
 /** The parts of nodeInfo that say what machine it is; the kubelet's version is no business of gVisor's. */
 const MACHINE_FACTS = ['bootID', 'kernelVersion', 'osImage', 'containerRuntimeVersion', 'architecture'] as const;
 
-/** Reads a Node; undefined when it is none. */
-export function readNodeView({ name, uid, resourceVersion, content }: KubeObject): NodeView | undefined {
+/**
+ * Reads a Node; undefined when it is none.
+ *
+ * @param unlabelled what is wanted of a node that has no label of an admin's
+ */
+export function readNodeView(
+  { name, uid, resourceVersion, content }: KubeObject,
+  unlabelled: Wish = 'none',
+): NodeView | undefined {
   const result = v.safeParse(NodeSchema, content);
   if (!result.success) return undefined;
   const { metadata, spec, status } = result.output;
@@ -66,18 +73,19 @@ export function readNodeView({ name, uid, resourceVersion, content }: KubeObject
     name,
     uid,
     resourceVersion,
-    wish: wishOf(metadata.labels[INSTALL_LABEL]),
+    wish: wishOf(metadata.labels[INSTALL_LABEL], unlabelled),
     labelled: labelledHandlers(metadata.labels),
     condition:
       condition === undefined
         ? undefined
         : { status: condition.status, reason: condition.reason ?? '', message: condition.message ?? '' },
     taints: spec.taints ?? [],
-    machine: MACHINE_FACTS.map(fact => String(info[fact] ?? '')).join(' '),
+    machine: MACHINE_FACTS.map(fact => (typeof info[fact] === 'string' ? info[fact] : '')).join(' '),
   };
 }
 
-function wishOf(value: string | undefined): Wish {
+function wishOf(value: string | undefined, unlabelled: Wish): Wish {
+  if (value === undefined) return unlabelled;
   if (value === 'true') return 'install';
   return value === 'false' ? 'remove' : 'none';
 }

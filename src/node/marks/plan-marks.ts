@@ -19,8 +19,8 @@ export interface WantedCondition {
   readonly reason: string;
   /** A sentence, without a full stop. */
   readonly message: string;
-  /** A passing state, which is no news: no Event tells of it. */
-  readonly isPassing: boolean;
+  /** How an Event tells of it when it is news; `none` for a state that passes by itself. */
+  readonly event: 'Normal' | 'Warning' | 'none';
 }
 
 /** How the node is to be marked. */
@@ -60,7 +60,7 @@ export function planMarks(node: NodeView, wanted: WantedMarks, date: Date): Mark
   return {
     status: condition === undefined || isSame ? undefined : statusPatch(node, condition, date),
     metadata: metadataPatch(node, wanted),
-    event: condition !== undefined && isNews && !condition.isPassing ? eventOf(node, condition, date) : undefined,
+    event: condition !== undefined && isNews && condition.event !== 'none' ? eventOf(node, condition, date) : undefined,
   };
 }
 
@@ -129,20 +129,20 @@ export const EVENT_NAMESPACE = 'default';
 /** Names have 253 characters. */
 const LONGEST_NODE_NAME = 220;
 
-function eventOf({ name, uid }: NodeView, { status, reason, message }: WantedCondition, date: Date): Event {
+function eventOf({ name, uid }: NodeView, { event, reason, message }: WantedCondition, date: Date): Event {
   return {
     apiVersion: 'events.k8s.io/v1',
     kind: 'Event',
     // A name of its own for each: whoever sends it twice finds that it is there.
     metadata: {
-      name: `${name.slice(0, LONGEST_NODE_NAME)}.gvisor-${date.getTime().toString(16)}`,
+      name: `${name.slice(0, LONGEST_NODE_NAME).replace(/[-.]+$/, '')}.gvisor-${date.getTime().toString(16)}`,
       namespace: EVENT_NAMESPACE,
     },
     eventTime: date.toISOString().replace('Z', '000Z'),
     reportingController: `${PRODUCT}/node`,
     reportingInstance: name.slice(0, 128),
     action: 'Mark',
-    type: status === 'True' ? 'Normal' : 'Warning',
+    type: event,
     reason,
     note: message,
     regarding: { apiVersion: 'v1', kind: 'Node', name, uid },

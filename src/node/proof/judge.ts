@@ -95,7 +95,7 @@ function judgeEnd(
  */
 function judgeEvidence({ kernelVersion, kernelRelease, loopback }: Evidence, hostKernel: string): Verdict | undefined {
   const isGvisor = /-gvisor\b/.test(kernelRelease) || kernelVersion.includes('#1 SMP Sun Jan 10 15:06:54 PST 2016');
-  if (!isGvisor || kernelRelease === hostKernel) {
+  if (!isGvisor) {
     const found = `'${kernelRelease}' (${kernelVersion})`;
     return failed(
       'KernelForeign',

@@ -129,8 +129,11 @@ async function followPod(options: ProofOptions, request: ProofRequest, created: 
   // A fault of ours in either ends the proof, and comes to light below.
   for (const work of [watching, asking]) work.catch(() => over.abort());
   const { uid, name } = created;
-  const host = await observePod({ files, runtime, clock, signal: both }, { uid, namespace, name });
-  end();
+  const seeing = observePod({ files, runtime, clock, signal: both }, { uid, namespace, name });
+  const host = await seeing.finally(() => {
+    end();
+    over.abort();
+  });
   await Promise.all([watching, asking]);
   signal.throwIfAborted();
   const { pod, failures, trouble } = known;
