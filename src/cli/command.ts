@@ -3,7 +3,7 @@ import type { ExitCode } from '../errors/user-error.ts';
 
 /**
  * The cli room: one file a command. A command parses its arguments, wires the other rooms together and prints; results
- * go to stdout, everything else to stderr. Only `main.ts` touches the process: its streams, signals and exit code.
+ * go to stdout, everything else to stderr. Only `program.ts` touches the process: its streams, signals and exit code.
  */
 export interface Command {
   /** One line for the list of commands. */
@@ -12,7 +12,7 @@ export interface Command {
   readonly help: string;
   /** True when what follows the name is a step of its own, with its own help. */
   readonly hasSteps?: boolean;
-  /** Runs to the end. @throws {UserError} for every expected failure; `main.ts` prints it. */
+  /** Runs to the end. @throws {UserError} for every expected failure; `program.ts` prints it. */
   readonly run: (args: readonly string[], io: CommandIO) => Promise<ExitCode>;
 }
 

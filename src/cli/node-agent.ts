@@ -96,7 +96,7 @@ interface StepSurroundings {
 /** A step in a process of its own, which is given the same settings. */
 async function startStep({ step, handlers, uid }: StepRequest, surroundings: StepSurroundings): Promise<EndedStep> {
   const { flags, io, log, signal } = surroundings;
-  const [node, script] = io.program;
+  const [node, script] = mainProgram(io.program);
   const own = [`--step=${step}`, ...(handlers.length === 0 ? [] : [`--handlers=${handlers.join(',')}`])];
   const words = ['node', 'step', ...own, ...(uid === '' ? [] : [`--node-uid=${uid}`]), ...stepWords(flags)];
   return await runStep(
@@ -108,4 +108,9 @@ async function startStep({ step, handlers, uid }: StepRequest, surroundings: Ste
       onLine: line => log.info('nodeStep', { step, detail: line.replace(/^- /, '') }),
     },
   );
+}
+
+/** The main program, which lies beside that of the DaemonSet, as sources and in bundles. */
+function mainProgram([node, script]: CommandIO['program']): CommandIO['program'] {
+  return [node, script.replace(/agent-main\.ts$/, 'main.ts').replace(/agent\.cjs$/, 'main.cjs')];
 }

@@ -70,6 +70,9 @@ export const POLICY_KEY = 'policy.yaml';
 /** The bundle in the image; the image's entry point is node. */
 export const IMAGE_SCRIPT = '/app/main.cjs';
 
+/** The node agent's own program in it. */
+export const AGENT_SCRIPT = '/app/agent.cjs';
+
 /** Arguments of the image by which a proof gathers its evidence. The API server lets the node agent run no others. */
 export const PROOF_ARGUMENTS = [IMAGE_SCRIPT, 'node', 'evidence'] as const;
 

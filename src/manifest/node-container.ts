@@ -1,6 +1,6 @@
 import type { Container } from '../kube/objects.ts';
 import type { Note } from './manifest.ts';
-import { HOST_FOLDER, IMAGE_SCRIPT, METRICS_PORT, NODE_NAME, POLICY_FOLDER, POLICY_KEY, PORT_NAMES } from './names.ts';
+import { AGENT_SCRIPT, HOST_FOLDER, METRICS_PORT, NODE_NAME, POLICY_FOLDER, POLICY_KEY, PORT_NAMES } from './names.ts';
 import { nodeVolumeMounts } from './node-volumes.ts';
 
 /** What the container differs in. */
@@ -56,8 +56,7 @@ export function nodeContainer({ namespace, nodeImage }: NodeContainerOptions): C
 /** Components append to this list, and put nothing between. */
 function nodeArguments(namespace: string): readonly string[] {
   return [
-    IMAGE_SCRIPT,
-    'node',
+    AGENT_SCRIPT,
     'agent',
     `--root=${HOST_FOLDER}`,
     `--policy=${POLICY_FOLDER}/${POLICY_KEY}`,

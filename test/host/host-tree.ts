@@ -4,7 +4,7 @@ import type { TestHost } from './create-host.ts';
 const FOLDERS = ['/etc', '/opt', '/usr/local/bin', '/usr/local/sbin', '/var/lib/gvisor-injector'];
 
 /** Every file of a host that an install could have touched: kind, mode, owner, path, target of a link, content. */
-export async function hostTree(host: TestHost): Promise<readonly string[]> {
+export async function hostTree(host: Pick<TestHost, 'run'>): Promise<readonly string[]> {
   const script = `
 find ${FOLDERS.join(' ')} -printf '%y %m %U:%G %p %l\\n' 2>/dev/null || true
 find ${FOLDERS.join(' ')} -type f -exec sha256sum {} + 2>/dev/null || true

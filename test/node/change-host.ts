@@ -156,8 +156,9 @@ export class ModelHost {
         }),
       start: async unit =>
         await order(`start ${unit}`, () => {
-          if (unit.endsWith('.service')) this.#runScript();
-          else this.#armed = true;
+          if (unit === UNIT) return 'done';
+          if (unit.endsWith('.service')) return this.#runScript() ? 'done' : 'failed';
+          this.#armed = true;
           return 'done';
         }),
       stop: async unit =>
@@ -186,19 +187,20 @@ export class ModelHost {
   }
 
   /** Runs the very script, with the host's paths moved below our folder and a `systemctl` that tells us. */
-  #runScript(): void {
+  #runScript(): boolean {
     const path = join(this.root, 'var/lib/gvisor-injector/rollback.sh');
-    if (!existsSync(path)) return;
+    if (!existsSync(path)) return false;
     const bin = mkdtempSync(join(tmpdir(), 'model-host-bin-'));
     const calls = join(bin, 'calls');
     writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >>${calls}\n`);
     chmodSync(join(bin, 'systemctl'), 0o755);
     const moved = readFileSync(path, 'utf8').replaceAll(/'(\/[^']+)'/g, `'${this.root}$1'`);
     const result = spawnSync('/bin/sh', ['-c', moved], { env: { PATH: `${bin}:/usr/bin:/bin` }, encoding: 'utf8' });
-    if (result.status !== 0) throw new Error(`the rollback script failed: ${result.stderr}`);
     const orders = existsSync(calls) ? readFileSync(calls, 'utf8').split('\n') : [];
     rmSync(bin, { recursive: true });
-    if (orders.some(line => line.startsWith('restart'))) this.#restartRuntime();
+    if (orders.some(line => line.startsWith('restart') && line.endsWith(UNIT))) this.#restartRuntime();
+    if (orders.some(line => line.startsWith('restart') && line.endsWith('.timer'))) this.#armed = true;
+    return result.status === 0;
   }
 
   #runtime(): ContainerRuntime {

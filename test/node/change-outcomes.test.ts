@@ -75,6 +75,8 @@ t.test('a release stays while a sandbox names it, and goes when none does', asyn
     treeOf(host.root).some(line => line.includes(`${FIRST}/runsc `)),
     'the running sandbox keeps its release',
   );
+  host.sandboxes = host.sandboxes.map(sandbox => ({ ...sandbox, handler: '' }));
+  t.match(await installOn(host, SECOND), { collected: [] }, 'also when our handler is the default one');
   host.sandboxes = [];
   t.match(await installOn(host, SECOND), { outcome: 'unchanged', collected: [FIRST] });
   t.notOk(treeOf(host.root).some(line => line.includes(FIRST)));
@@ -90,6 +92,24 @@ t.test('a removal refuses while sandboxes of ours are there, and names them', as
   t.strictSame(treeOf(host.root), installed);
   host.sandboxes = [];
   t.match(await uninstall(host.context()), { outcome: 'uninstalled' });
+});
+
+t.test('a handler that the policy drops stays while its sandboxes run', async t => {
+  const host = modelHost(t);
+  await installOn(host);
+  const other = { handlers: [{ name: 'gvisor', flags: {}, podAnnotations: [] }] };
+  host.sandboxes = [sandboxOf(host, 'build-1')];
+  const installed = treeOf(host.root);
+  for (const upgrade of [FIRST, SECOND]) {
+    const refused = await installOn(host, upgrade, other);
+    t.match(refused, {
+      plan: { refusals: [{ reason: 'SandboxesPresent', sentence: /handler runsc .* ci\/build-1/ }] },
+    });
+  }
+  t.strictSame(treeOf(host.root), installed);
+  host.sandboxes = [{ ...sandboxOf(host, 'build-1'), ready: false }];
+  t.match(await installOn(host, FIRST, other), { outcome: 'installed' });
+  t.strictSame(host.loaded, ['runc', 'gvisor']);
 });
 
 t.test('edits of others stay through upgrade and removal', async t => {
