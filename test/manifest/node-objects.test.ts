@@ -1,7 +1,7 @@
 import { join } from 'node:path/posix';
 import t from 'tap';
 import type { ClusterObject, DaemonSet } from '../../src/kube/objects.ts';
-import { IMAGE_NAME, NODE_IMAGE_NAME, PROOF_ARGUMENTS } from '../../src/manifest/names.ts';
+import { AGENT_SCRIPT, IMAGE_NAME, IMAGE_SCRIPT, NODE_IMAGE_NAME, PROOF_ARGUMENTS } from '../../src/manifest/names.ts';
 import { printManifest } from '../../src/manifest/print-manifest.ts';
 import { ROLLBACK_AFTER_SECONDS, GATE_SECONDS, RESTART_SECONDS } from '../../src/node/change/context.ts';
 import { TIMER_FOLDER } from '../../src/node/change/dead-man.ts';
@@ -218,5 +218,6 @@ t.test('the bounds of the agent come before its rights, and those before itself'
 
 t.test('the two images have names of their own', async t => {
   t.not(IMAGE_NAME, NODE_IMAGE_NAME);
-  t.equal(PROOF_ARGUMENTS[0], podOf(only(manifests, 'DaemonSet')).container.args?.[0], 'and one script');
+  const [script] = podOf(only(manifests, 'DaemonSet')).container.args ?? [];
+  t.strictSame([PROOF_ARGUMENTS[0], script], [IMAGE_SCRIPT, AGENT_SCRIPT], 'and scripts that lie beside each other');
 });

@@ -1,3 +1,5 @@
+import { dirname } from 'node:path/posix';
+import { ownDigest } from '../containerd/inspect-configuration.ts';
 import { replaceFile, temporaryPathOf } from '../host/replace-file.ts';
 import { NodeError } from '../node-error.ts';
 import type { ChangeContext } from './context.ts';
@@ -9,11 +11,12 @@ import {
   isArmed,
   ORIGINAL_FILE,
   postponeDeadMan,
-  rollBackNow,
 } from './dead-man.ts';
 import { imageOf, isSameImage } from './file-image.ts';
-import { type GateFault, gateRefusal, passGate } from './gate.ts';
+import { type GateFault, gateRefusal } from './gate.ts';
+import { putBack } from './put-back.ts';
 import { type HostRecord, type PendingChange, writeRecord } from './record.ts';
+import { askRuntime, restartRuntime } from './restart-runtime.ts';
 
 /** A record that says that a change is under way. */
 type ChangingRecord = HostRecord & { readonly change: PendingChange };
@@ -92,7 +95,16 @@ export async function recoverChange(context: ChangeContext, record: HostRecord):
       record.entry,
     );
   }
-  return await settle(context, record, change.entry);
+  context.report(`${change.path} was changed by somebody else since ${change.kind} was interrupted`);
+  const changing = { ...record, change };
+  return await settle(context, changing, await entryNow(context, changing));
+}
+
+/** Which of the entries before and after a change is in a file that somebody else has changed as well. */
+async function entryNow({ files }: ChangeContext, { entry, change }: ChangingRecord): Promise<HostRecord['entry']> {
+  const own = ownDigest((await files.read(change.path))?.toString('utf8') ?? '');
+  if (own === undefined || own === change.entry?.sha256) return change.entry;
+  return own === entry?.sha256 ? entry : (change.entry ?? entry);
 }
 
 async function writeContent({ files, report }: ChangeContext, { change, content }: ChangeStart): Promise<void> {
@@ -106,7 +118,7 @@ async function writeContent({ files, report }: ChangeContext, { change, content 
   if (content === undefined || change.after === null) {
     report(`removing ${change.path}`);
     await files.removeFile(change.path);
-    await files.syncFolder(folderOf(change.path));
+    await files.syncFolder(dirname(change.path));
   } else {
     report(`writing ${change.path}`);
     await replaceFile(files, change.path, content, change.after);
@@ -115,16 +127,10 @@ async function writeContent({ files, report }: ChangeContext, { change, content 
 
 /** From the changed file to its proof, or back. */
 async function completeChange(context: ChangeContext, record: ChangingRecord): Promise<HostRecord> {
-  const { systemd, files, report } = context;
+  const { files, report } = context;
   const { change } = record;
-  report(`restarting ${change.unit}`);
-  await systemd.resetFailed(change.unit);
-  const result = await systemd.restart(change.unit);
-  if (result !== 'done') {
-    return await rollBack(context, record, { reason: 'RestartFailed', what: `systemd's job ended as '${result}'` });
-  }
-  const missing = await askRuntime(context, change, change.handlers);
-  if (missing !== undefined) return await rollBack(context, record, { reason: 'RuntimeNotLoaded', what: missing });
+  const fault = await restartRuntime(context, change, change.handlers);
+  if (fault !== undefined) return await rollBack(context, record, fault);
   const passed: HostRecord = { ...record, change: { ...change, state: 'passed' } };
   await writeRecord(files, passed);
   await disarmDeadMan(context);
@@ -137,26 +143,32 @@ async function completeChange(context: ChangeContext, record: ChangingRecord): P
     });
   }
   report(`the container runtime answers, with ${change.handlers.join(', ') || 'no handler of ours'}`);
-  return await settle(context, record, change.entry);
+  // What was rolled back once and now holds may be written again, as after a drift.
+  return await settle(context, withoutRolledBack(record, change), change.entry);
 }
 
 async function rollBack(context: ChangeContext, record: ChangingRecord, fault: GateFault): Promise<never> {
   const { change } = record;
   context.report(`rolling back: ${fault.what}`);
-  await rollBackNow(context);
+  const outcome = await putBack(context, change);
   await disarmDeadMan(context);
+  const rolledBack = withRolledBack(record, change, fault.what);
+  if (outcome === 'edited') {
+    await settle(context, rolledBack, change.entry);
+    const rest = `${change.path} was changed by somebody else meanwhile, so the former configuration is not put back`;
+    throw new NodeError('NodeFailed', gateRefusal(fault, change.unit, rest));
+  }
   const stillMissing = await askRuntime(context, change, []);
-  const { reason, sentence, hint } = gateRefusal(fault, change.unit);
-  await settle(context, withRolledBack(record, change, fault.what), record.entry);
+  await settle(context, rolledBack, record.entry);
   const rest = stillMissing === undefined ? '' : `, but it does not help: ${stillMissing}`;
-  throw new NodeError('NodeFailed', { reason, sentence: `${sentence}${rest}`, hint });
+  throw new NodeError('NodeFailed', gateRefusal(fault, change.unit, `the former configuration is back${rest}`));
 }
 
 /** Undoes what was begun before the file changed, as far as it can; else the armed timer does. */
 async function withdraw(context: ChangeContext, record: ChangingRecord): Promise<void> {
   const { change } = record;
   try {
-    if (isSameImage(await imageOf(context.files, change.path), change.after)) await rollBackNow(context);
+    if (isSameImage(await imageOf(context.files, change.path), change.after)) await putBack(context, change);
     await disarmDeadMan(context);
     await settle(context, record, record.entry);
   } catch (error) {
@@ -173,24 +185,11 @@ async function settle({ files }: ChangeContext, record: HostRecord, entry: HostR
   return settled;
 }
 
-async function askRuntime(
-  { connectRuntime, clock, times }: ChangeContext,
-  { socket, conditions }: PendingChange,
-  handlers: readonly string[],
-): Promise<string | undefined> {
-  const runtime = connectRuntime(socket);
-  try {
-    return await passGate(runtime, { handlers, conditions }, { clock, deadlineSeconds: times.gateSeconds });
-  } finally {
-    runtime.close();
-  }
+function withRolledBack<Kind extends HostRecord>(record: Kind, change: PendingChange, reason: string): Kind {
+  const { rolledBack } = withoutRolledBack(record, change);
+  return { ...record, rolledBack: [...rolledBack, { digest: change.digest, reason }] };
 }
 
-function withRolledBack(record: HostRecord, { digest }: PendingChange, reason: string): HostRecord {
-  const others = record.rolledBack.filter(other => other.digest !== digest);
-  return { ...record, rolledBack: [...others, { digest, reason }] };
-}
-
-function folderOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
+function withoutRolledBack<Kind extends HostRecord>(record: Kind, { digest }: PendingChange): Kind {
+  return { ...record, rolledBack: record.rolledBack.filter(other => other.digest !== digest) };
 }

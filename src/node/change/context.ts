@@ -28,4 +28,6 @@ export interface ChangeContext {
   readonly times: ChangeTimes;
   /** Told of every step, in a sentence without a full stop. */
   readonly report: (sentence: string) => void;
+  /** Told how long the container runtime was away for a restart of ours, in milliseconds. */
+  readonly paused?: (milliseconds: number) => void;
 }

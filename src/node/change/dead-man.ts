@@ -1,6 +1,7 @@
 import { STATE_FOLDER, UNIT_FOLDER } from '../host/host.ts';
 import type { HostFiles } from '../host/host-files.ts';
 import { replaceFile, temporaryPathOf } from '../host/replace-file.ts';
+import { NodeError } from '../node-error.ts';
 import type { Systemd } from '../systemd/systemd.ts';
 import type { PendingChange } from './record.ts';
 import { rollbackScript } from './rollback-script.ts';
@@ -42,6 +43,7 @@ export interface DeadManHost {
  * start a dead agent again, so nothing of ours needs to be alive for it; being a unit file, it also survives a reboot.
  *
  * @param afterSeconds counted from now, and from the boot after a reboot
+ * @throws {NodeError} SystemdUnreachable when systemd does not start the timer, as when it is masked
  */
 export async function armDeadMan(
   { files, systemd }: DeadManHost,
@@ -57,7 +59,13 @@ export async function armDeadMan(
   await files.syncFolder(TIMER_FOLDER);
   await systemd.reload();
   // A restart is one job of systemd's: there is no instant at which nobody counts, even if we die.
-  await systemd.restart(TIMER);
+  const result = await systemd.restart(TIMER);
+  if (result === 'done') return;
+  throw new NodeError('NodeFailed', {
+    reason: 'SystemdUnreachable',
+    sentence: `systemd did not start ${TIMER}, without which nothing is changed: the job ended as '${result}'`,
+    hint: `'systemctl status ${TIMER}' on the host says more`,
+  });
 }
 
 /** Lets a timer that is armed count from now again, and one that fires at this very moment finish. */
@@ -74,9 +82,14 @@ export async function disarmDeadMan({ files, systemd }: DeadManHost): Promise<vo
   for (const file of ALL_FILES) await files.removeFile(file);
   await files.syncFolder(UNIT_FOLDER);
   await systemd.reload();
+  // A run that could put nothing back stays as a failed unit otherwise.
+  await systemd.resetFailed(SERVICE);
 }
 
-/** Does now what the timer would do, by its own service, so that it also ends when the agent does not live to see it. */
+/**
+ * Does now what the timer would do, by its own service, so that it also ends when the agent does not live to see it.
+ * Whether the file is back is for the caller to look at: the service leaves one that somebody else changed alone.
+ */
 export async function rollBackNow({ systemd }: DeadManHost): Promise<void> {
   await systemd.start(SERVICE);
 }

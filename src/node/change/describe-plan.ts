@@ -29,7 +29,7 @@ export function describeInstall(plan: InstallPlan): readonly PlanStep[] {
       sentence: `release ${plan.release} into ${releaseFolder(plan.release)}, left alone if it is there and right`,
     },
     ...plan.runscFiles.map(({ path }) => ({ subject: 'runsc.toml', sentence: path })),
-    ...describeChange(plan.change),
+    ...(plan.unloaded.length > 0 ? [describeLoading(plan.unloaded)] : describeChange(plan.change)),
     ...describeNotes(plan.notes),
   ];
 }
@@ -41,6 +41,11 @@ export function describeUninstall({ change, releases }: UninstallPlan): readonly
     ...releases.map(release => ({ subject: 'payload', sentence: `remove ${releaseFolder(release)}` })),
     { subject: 'record', sentence: 'remove it, and every folder that we made and that is empty' },
   ];
+}
+
+function describeLoading(handlers: readonly string[]): PlanStep {
+  const sentence = `the container runtime, as CRI has not loaded ${handlers.join(', ')}, which is in its configuration`;
+  return { subject: 'restart', sentence };
 }
 
 function describeChange(change: ConfigurationChange | undefined): readonly PlanStep[] {

@@ -81,11 +81,11 @@ export interface GateFault {
   readonly what: string;
 }
 
-/** The last word when the gate did not open. */
-export function gateRefusal({ reason, what }: GateFault, unit: string): Refusal {
+/** The last word when the gate did not open. @param rest what became of it, such as `the former configuration is back` */
+export function gateRefusal({ reason, what }: GateFault, unit: string, rest: string): Refusal {
   return {
     reason,
-    sentence: `after the restart of ${unit}, ${what}; the former configuration is back`,
+    sentence: `after the restart of ${unit}, ${what}; ${rest}`,
     hint: `'journalctl -u ${unit}' says why; this configuration is not tried again unless --retry is given`,
   };
 }

@@ -9,6 +9,7 @@ import { releaseFolder } from '../payload/release-folder.ts';
 import type { Refusal } from '../reason.ts';
 import { runscConfiguration } from '../runsc/runsc-configuration.ts';
 import { digestOf } from './change-start.ts';
+import { restartedBefore, unloadedHandlers } from './load-handlers.ts';
 import type { HostRecord } from './record.ts';
 
 /** The shim's name in a release. */
@@ -55,6 +56,11 @@ export interface InstallPlan {
   readonly runscFiles: readonly RunscFile[];
   /** Undefined when the configuration is as it should be: then nothing is restarted. */
   readonly change: ConfigurationChange | undefined;
+  /**
+   * Handlers that are in the configuration already and that CRI has not loaded: the container runtime is restarted for
+   * them, though no file changes.
+   */
+  readonly unloaded: readonly string[];
   /** What a person should know, in sentences without a full stop. */
   readonly notes: readonly string[];
 }
@@ -77,6 +83,7 @@ export function planInstall(host: Host, record: HostRecord, request: InstallRequ
     entries: prepared.map(({ entry }) => entry),
     runscFiles: prepared.map(({ file }) => file),
     change: undefined,
+    unloaded: [],
     notes: notesOf(host),
   };
   return plan.refusals.length > 0 || own.length === 0 ? plan : withChange(plan, host, record, request);
@@ -95,7 +102,11 @@ function prepareHandler(
 
 function withChange(plan: InstallPlan, host: Host, record: HostRecord, request: InstallRequest): InstallPlan {
   const change = planConfiguration({ ...host, entries: plan.entries });
-  if (change === undefined) return plan;
+  if (change === undefined) {
+    const unloaded = unloadedHandlers(host, plan.entries);
+    const refusals = request.retry || unloaded.length === 0 ? [] : restartedBefore(host, record, unloaded);
+    return { ...plan, unloaded, refusals };
+  }
   if ('reason' in change) return { ...plan, refusals: [change] };
   const digest = digestOf(change, host);
   const tried = request.retry ? undefined : record.rolledBack.find(other => other.digest === digest);

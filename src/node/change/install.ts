@@ -5,7 +5,10 @@ import { applyChange } from './apply-change.ts';
 import { startOf } from './change-start.ts';
 import { collectReleases } from './collect-releases.ts';
 import type { ChangeContext } from './context.ts';
+import { withDroppedHandlers } from './dropped-handlers.ts';
 import { ensureFolder, makeStateFolder, removeTraces } from './host-folders.ts';
+import { loadHandlers } from './load-handlers.ts';
+import { withLostEntry } from './lost-entry.ts';
 import { type InstallPlan, type InstallRequest, planInstall, type RunscFile } from './install-plan.ts';
 import { askOracle } from './oracle.ts';
 import { inspectHost, prepareHost } from './prepare.ts';
@@ -39,7 +42,7 @@ export interface InstallResult {
 /** Plans an install and changes nothing. */
 export async function previewInstall(context: ChangeContext, request: InstallRequest): Promise<InstallPlan> {
   const { host, record } = await inspectHost(context);
-  const plan = planInstall(host, record, request);
+  const plan = await withDroppedHandlers(context, host, planInstall(host, record, request));
   if (record.change === null) return plan;
   const note = `an ${record.change.kind} was interrupted; it is ended first, and may change this plan`;
   return { ...plan, notes: [...plan.notes, note] };
@@ -57,7 +60,7 @@ export async function install(
   payload: PayloadSupply,
 ): Promise<InstallResult> {
   const { host, record } = await prepareHost(context);
-  const plan = planInstall(host, record, request);
+  const plan = await withDroppedHandlers(context, host, planInstall(host, record, request));
   const nothing = { plan, payload: undefined, restarted: false, collected: [] };
   if (plan.refusals.length > 0) return { ...nothing, outcome: 'refused' };
   if (plan.entries.length === 0) return { ...nothing, outcome: 'adopted' };
@@ -84,29 +87,35 @@ async function carryOut(
 ): Promise<InstallResult> {
   const { files } = context;
   await makeStateFolder(files);
-  let current = await recordRelease(files, record, plan.release);
+  let current = await recordRelease(files, { host, record }, plan.release);
   current = await ensureFolder(files, current, RELEASES_FOLDER);
   context.report(`checking the payload of ${plan.release}`);
   const payloadOutcome = await payload.install(files);
   const missing = await missingFiles(files, plan.runscFiles);
-  const isUnchanged = plan.change === undefined && missing.length === 0 && payloadOutcome === 'present';
+  const restarted = plan.change !== undefined || plan.unloaded.length > 0;
+  const isUnchanged = !restarted && missing.length === 0 && payloadOutcome === 'present';
   if (!isUnchanged) await checkRelease(context, plan.release, request.handlers);
   for (const { path, text } of missing) await replaceFile(files, path, text, RUNSC_FILE);
-  if (plan.change !== undefined) current = await changeConfiguration(context, { host, record: current, plan });
+  if (restarted) current = await changeConfiguration(context, { host, record: current, plan });
   const { collected } = await collectReleases(context, current, host.layout.socket);
   return {
     outcome: isUnchanged ? 'unchanged' : 'installed',
     plan,
     payload: payloadOutcome,
-    restarted: plan.change !== undefined,
+    restarted,
     collected,
   };
 }
 
 /** The release is in the record before its first byte is on the disk. */
-async function recordRelease(files: HostFiles, record: HostRecord, release: string): Promise<HostRecord> {
-  if (record.releases.includes(release)) return record;
-  const extended = { ...record, releases: [...record.releases, release] };
+async function recordRelease(
+  files: HostFiles,
+  { host, record }: Pick<PlannedInstall, 'host' | 'record'>,
+  release: string,
+): Promise<HostRecord> {
+  const known = withLostEntry(host, record);
+  const extended = known.releases.includes(release) ? known : { ...known, releases: [...known.releases, release] };
+  if (extended === record) return record;
   await writeRecord(files, extended);
   return extended;
 }
@@ -124,7 +133,7 @@ async function changeConfiguration(
   { host, record, plan }: Omit<PlannedInstall, 'request'>,
 ): Promise<HostRecord> {
   const { change, release } = plan;
-  if (change === undefined) return record;
+  if (change === undefined) return await loadHandlers(context, { host, record }, plan.unloaded);
   await askOracle(context, host, change);
   return await applyChange(context, await startOf(context, { kind: 'install', host, record, change, release }));
 }

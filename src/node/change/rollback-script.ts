@@ -1,3 +1,4 @@
+import { temporaryPathOf } from '../host/replace-file.ts';
 import type { PendingChange } from './record.ts';
 
 /** Where the script finds things; all are paths of the host. */
@@ -8,13 +9,19 @@ export interface RollbackPlaces {
   readonly marker: string;
   /** Units and links that the script removes at its end, and itself. */
   readonly remove: readonly string[];
-  /** The timer's unit, stopped at the end. */
+  /** The timer's unit, stopped at the end, and started again when nothing could be put back. */
   readonly timer: string;
 }
+
+/** What the script takes for the sum of a file that is not there; never empty, as the sum of an unreadable file is. */
+const ABSENT = 'absent';
 
 /**
  * The script that the dead man's timer runs: POSIX shell and coreutils, as any host with systemd has them. It puts the
  * file back only if its bytes are still the ones that we wrote, so that a later edit of somebody else is never lost.
+ * Where it cannot, as on a full disk, it lets the timer count again.
+ *
+ * Only single files are flushed: a `sync` of everything waits for every volume, also for one whose server is gone.
  */
 export function rollbackScript(change: PendingChange, { original, marker, remove, timer }: RollbackPlaces): string {
   const { before, after } = change;
@@ -26,17 +33,23 @@ export function rollbackScript(change: PendingChange, { original, marker, remove
 {
   set -u
   file=${quote(change.path)}
+  copy=${quote(temporaryPathOf(change.path))}
   original=${quote(original)}
   marker=${quote(marker)}
   unit=${quote(change.unit)}
-  written=${quote(after?.sha256 ?? '')}
-  sum=
+  written=${quote(after?.sha256 ?? ABSENT)}
+  again() {
+    systemctl restart --no-block ${timer}
+    exit 1
+  }
+  sum=${ABSENT}
   if [ -e "$file" ]; then sum=$(sha256sum <"$file" | cut -c 1-64); fi
+  if [ -z "$sum" ]; then again; fi
   if [ "$sum" = "$written" ]; then
-    : >"$marker"
-    sync
-    ${restore}
-    sync
+    touch "$marker"
+    sync "$marker"
+    { ${restore}; } || again
+    sync "\${file%/*}"
     if command -v restorecon >/dev/null 2>&1 && [ -e "$file" ]; then restorecon "$file"; fi
     systemctl reset-failed "$unit"
     systemctl restart --no-block "$unit"
@@ -49,7 +62,8 @@ export function rollbackScript(change: PendingChange, { original, marker, remove
 `;
 }
 
-const RESTORE = 'cp -p "$original" "$file.gvisor-injector-rollback" && mv -f "$file.gvisor-injector-rollback" "$file"';
+/** The copy is on the disk before it gets the file's name, so that no power loss leaves an empty file. */
+const RESTORE = 'cp -p "$original" "$copy" && { sync "$copy"; mv -f "$copy" "$file"; }';
 
 /** A word of the shell, whatever is in it. */
 function quote(word: string): string {

@@ -7,7 +7,7 @@ export interface DetailedSandbox extends RuntimeSandbox {
   readonly details: SandboxDetails | undefined;
 }
 
-/** All sandboxes of the node. Those of the default handler are none of ours, and are not asked for details. */
+/** All sandboxes of the node. Those of the default handler, which has no name here, may be ours too: it can be a handler of ours. */
 export async function readSandboxes(
   { connectRuntime }: ChangeContext,
   socket: string,
@@ -16,8 +16,7 @@ export async function readSandboxes(
   try {
     const detailed: DetailedSandbox[] = [];
     for (const sandbox of await runtime.sandboxes()) {
-      const details = sandbox.handler === '' ? undefined : await runtime.sandbox(sandbox.id);
-      detailed.push({ ...sandbox, details });
+      detailed.push({ ...sandbox, details: await runtime.sandbox(sandbox.id) });
     }
     return detailed;
   } finally {

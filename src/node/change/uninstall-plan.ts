@@ -3,6 +3,7 @@ import { planRemoval } from '../containerd/plan-removal.ts';
 import { type Host, RELEASES_FOLDER } from '../host/host.ts';
 import type { Refusal } from '../reason.ts';
 import type { RuntimeSandbox } from '../runtime/container-runtime.ts';
+import { findLostEntry } from './lost-entry.ts';
 import type { HostRecord } from './record.ts';
 import type { DetailedSandbox } from './sandboxes.ts';
 
@@ -21,7 +22,10 @@ export function planUninstall(host: Host, record: HostRecord, sandboxes: readonl
   const { releases, entry } = record;
   const ours = sandboxes.filter(sandbox => isOurs(sandbox, record));
   if (ours.length > 0) return { refusals: [sandboxesPresent(ours)], change: undefined, releases };
-  if (entry === null) return { refusals: [], change: undefined, releases };
+  if (entry === null) {
+    const lost = findLostEntry(host, record);
+    return { refusals: lost === undefined ? [] : [lost.refusal], change: undefined, releases };
+  }
   const change = planRemoval({ layout: host.layout, configuration: host.configuration, entry });
   if (change !== undefined && 'reason' in change) return { refusals: [change], change: undefined, releases };
   return { refusals: [], change, releases };
@@ -32,12 +36,16 @@ export function isOurs({ handler, details }: DetailedSandbox, { entry }: HostRec
   return entry?.handlers.includes(handler) === true || details?.configPath?.startsWith(`${RELEASES_FOLDER}/`) === true;
 }
 
+/** Sandboxes in words, with the ids that crictl shows. */
+export function namesOf(sandboxes: readonly RuntimeSandbox[]): string {
+  return sandboxes.map(({ namespace, name, id }) => `${namespace}/${name} (${id.slice(0, 13)})`).join(', ');
+}
+
 /** The refusal that names sandboxes which hold a removal up. */
 export function sandboxesPresent(sandboxes: readonly RuntimeSandbox[]): Refusal {
-  const names = sandboxes.map(({ namespace, name, id }) => `${namespace}/${name} (${id.slice(0, 13)})`);
   return {
     reason: 'SandboxesPresent',
-    sentence: `sandboxes of ours are on this node: ${names.join(', ')}`,
+    sentence: `sandboxes of ours are on this node: ${namesOf(sandboxes)}`,
     hint: 'Drain the node, or delete these Pods, and run it again',
   };
 }

@@ -7,6 +7,7 @@ import { verifyPayload } from '../payload/verify-payload.ts';
 import { cgroupDriverIn } from '../runsc/runsc-configuration.ts';
 import type { ChangeContext } from './context.ts';
 import { isArmed } from './dead-man.ts';
+import { findLostEntry } from './lost-entry.ts';
 import { inspectHost } from './prepare.ts';
 import type { HostRecord } from './record.ts';
 
@@ -32,6 +33,10 @@ export async function verify(context: ChangeContext, request: VerifyRequest): Pr
   const checks = [await checkChange(context, record)];
   if (record.entry !== null) {
     checks.push(await checkPayload(context, record.entry.release), await checkEntry(context, record.entry));
+  }
+  const lost = findLostEntry(host, record)?.refusal.sentence;
+  if (lost !== undefined) {
+    checks.push({ subject: 'configuration', passed: false, sentence: `${lost}; 'node install' takes them over` });
   }
   for (const handler of request.handlers) {
     checks.push(await checkHandler(context, host, handler), checkLoaded(host, handler));
