@@ -29,6 +29,6 @@ export interface CommandIO {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Words by which this very program is started again: Node and the script. */
   readonly program: readonly [string, string];
-  /** Aborted on SIGTERM or SIGINT. */
+  /** Aborted on SIGTERM, SIGINT or SIGHUP. */
   readonly signal: AbortSignal;
 }

@@ -57,7 +57,7 @@ async function overview(commands: Commands): Promise<string> {
 
 function processIO(): CommandIO {
   const controller = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => controller.abort());
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.once(signal, () => controller.abort());
   const { stdout, stderr, env, execPath, argv } = process;
   // `inject … | head`: nobody reads any more. The command ends as on a signal, so that it leaves nothing behind.
   stdout.on('error', () => controller.abort(new UserError('WriteFailed', 'Cannot write to stdout: nobody reads it')));

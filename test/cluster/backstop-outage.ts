@@ -50,12 +50,15 @@ export async function checkBackstopOutage(
   await waitForServiceAccounts(site);
   const over = new AbortController();
   const loads = LOADS.map(load => createConstantly(site, load, over.signal));
-  await setTimeout(4 * PAUSE_MILLISECONDS);
-  await webhook.during('down', async () => {
-    await Promise.all([setTimeout(OUTAGE_MILLISECONDS), meanwhile()]);
-  });
-  await setTimeout(4 * PAUSE_MILLISECONDS);
-  over.abort();
+  try {
+    await setTimeout(4 * PAUSE_MILLISECONDS);
+    await webhook.during('down', async () => {
+      await Promise.all([setTimeout(OUTAGE_MILLISECONDS), meanwhile()]);
+    });
+    await setTimeout(4 * PAUSE_MILLISECONDS);
+  } finally {
+    over.abort();
+  }
   const rows: OutageRow[] = [];
   for (const [index, load] of LOADS.entries()) {
     const answers = (await loads[index]) ?? [];

@@ -9,8 +9,8 @@ import { parsePolicyDocument } from '../../src/documents/policy-document.ts';
 import type { Api } from './backstop-api.ts';
 import { admissionObjects, applyObject, readObject, removeObject } from './backstop-objects.ts';
 import type { ClusterUnderTest } from './cluster-under-test.ts';
-import { waitForRollout } from './install-webhook.ts';
-import { REPOSITORY, STATE_FOLDER } from './layout.ts';
+import { installProduct, waitForRollout } from './install-webhook.ts';
+import { REPOSITORY } from './layout.ts';
 import { PRODUCT_IMAGE } from './product-image.ts';
 import { isJsonObject, member } from '../../src/policy/json.ts';
 
@@ -23,7 +23,10 @@ export async function readTwoProfiles() {
   return parsePolicyDocument(text, { file: POLICY_FILE, namespace: DEFAULT_NAMESPACE });
 }
 
-/** Changes the policy of the webhook that is installed, as a rollout, and the backstop with it. */
+/**
+ * Changes the policy of the webhook that is installed, as a rollout, and the backstop with it. Not of the node agent: no
+ * node needs the second handler here.
+ */
 export async function installTwoProfiles({ kubectl }: ClusterUnderTest, api: Api): Promise<void> {
   const { text, policy, digest } = await readTwoProfiles();
   const namespace = DEFAULT_NAMESPACE;
@@ -42,8 +45,7 @@ export async function installTwoProfiles({ kubectl }: ClusterUnderTest, api: Api
 
 /** Goes back to what was installed first. What the other policy left behind is removed. */
 export async function restoreDefault({ kubectl }: ClusterUnderTest, api: Api): Promise<void> {
-  await kubectl.run(['apply', '--kustomize', join(STATE_FOLDER, 'webhook')]);
-  await waitForRollout(kubectl);
+  await installProduct(kubectl);
   const { policy, digest } = await readTwoProfiles();
   const runtimeClassName = findProfile(policy, 'strict')?.runtimeClassName ?? '';
   await removeObject(api, { kind: 'RuntimeClass', metadata: { name: runtimeClassName } });

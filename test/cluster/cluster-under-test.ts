@@ -65,6 +65,13 @@ export async function createNamespace(
   });
 }
 
+/** Removes the namespaces that the tests made, with everything in them. */
+export async function removeTestNamespaces({ kubectl }: ClusterUnderTest): Promise<void> {
+  const names = await kubectl.run(['get', 'namespaces', '--output', 'jsonpath={.items[*].metadata.name}']);
+  const own = names.split(' ').filter(name => !/^(default$|kube-|gvisor-injector)/.test(name));
+  if (own.length > 0) await kubectl.run(['delete', 'namespaces', ...own, '--timeout=110s']);
+}
+
 /** Asks the API server to create a Pod. */
 export async function createPod(
   { api }: ClusterUnderTest,

@@ -20,7 +20,7 @@ A real Kubernetes with two real nodes on this machine, for tests and for a look.
                --kubernetes VERSION: another than the pinned one, built on demand
                --keep: leaves it there when that fails
   down         removes it: processes, mounts, network, folders
-  demo         gVisor on a node, the webhook, and some Pods, on a cluster that is up
+  demo         the product, gVisor on both nodes, and some Pods, on a cluster that is up
   status       what runs (exit code 3 when nothing does)
   kubeconfig   the administrator's kubeconfig; save it and point KUBECONFIG at it
   shell NODE   a shell in a node: ${NODES.map(({ name }) => name).join(', ')}

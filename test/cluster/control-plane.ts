@@ -92,6 +92,12 @@ export async function restartApiServer(
   signal: AbortSignal,
   options: ApiServerOptions,
 ): Promise<void> {
+  await stopApiServer(signal);
+  await startApiServer(folders, signal, options);
+}
+
+/** Ends the API server. */
+export async function stopApiServer(signal: AbortSignal): Promise<void> {
   for (const id of await processesInGroups(API_SERVER_NAME)) process.kill(id, 'SIGTERM');
   await waitUntil({
     what: 'the API server to end',
@@ -100,7 +106,6 @@ export async function restartApiServer(
     logFile: logFile(API_SERVER_NAME),
     signal,
   });
-  await startApiServer(folders, signal, options);
 }
 
 async function startController(folders: ProgramFolders, name: string, flags: readonly string[]): Promise<void> {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { createApiClient } from './api-client.ts';
 import {
@@ -10,15 +9,14 @@ import {
   sleepingPod,
   waitForRunning,
 } from './cluster-under-test.ts';
-import { installGvisorByHand } from './gvisor-by-hand.ts';
-import { installWebhook } from './install-webhook.ts';
+import { INSTALL_LABEL } from '../../src/policy/keys.ts';
+import { installProduct, provideImages } from './install-webhook.ts';
 import { createKubectl } from './kubectl.ts';
-import { STATE_FOLDER } from './layout.ts';
-import { buildProductImage } from './product-image.ts';
+import { NODES } from './layout.ts';
+import { labelNode, waitForProof } from './node-agent-view.ts';
 import type { Progress } from './progress.ts';
 import { messageOf } from './records.ts';
 import type { ClusterParts } from './start-cluster.ts';
-import { importImage } from './test-image.ts';
 
 /** What the demo needs. */
 export interface DemoOptions {
@@ -28,12 +26,11 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-/** Shows the product on a cluster that is up: gVisor by hand, the webhook, some Pods, and the audit of the records. */
+/** Shows the product on a cluster that is up: the product, gVisor on both nodes, some Pods, and the audit of the records. */
 export async function runDemo({ parts, progress, stdout, signal }: DemoOptions): Promise<void> {
   const kubectl = createKubectl(parts.programs);
   const api = createApiClient();
   const cluster: ClusterUnderTest = { kubectl, api, parts, signal, note: () => undefined };
-  const archive = join(STATE_FOLDER, 'product-image.tar');
   const existing = await kubectl.attempt([
     'get',
     'deployment',
@@ -42,10 +39,12 @@ export async function runDemo({ parts, progress, stdout, signal }: DemoOptions):
     'gvisor-injector-webhook',
   ]);
   if (existing.code !== 0) {
-    await progress('gVisor on a node', () => installGvisorByHand(kubectl));
-    await progress('the product image', () => buildProductImage({ tree: parts.tree, archive, signal }));
-    await progress('importing the product image', () => importImage(archive));
-    await progress('installing the webhook', () => installWebhook(kubectl));
+    await provideImages(cluster, progress);
+    await progress('installing the product', () => installProduct(kubectl));
+    for (const node of NODES) await labelNode(cluster, node, [INSTALL_LABEL, 'true']);
+    await progress('waiting for the nodes to be ready by proof', async () => {
+      for (const node of NODES) await waitForProof(cluster, node);
+    });
   }
   try {
     await showPods(cluster, stdout);

@@ -1,9 +1,16 @@
 import { NODE_NAME } from '../../src/manifest/names.ts';
-import { DEFAULT_NAMESPACE, handlerLabel, NODE_CONDITION, nodeNamespace, proofNamespace } from '../../src/policy/keys.ts';
+import {
+  DEFAULT_NAMESPACE,
+  handlerLabel,
+  NODE_CONDITION,
+  nodeNamespace,
+  proofNamespace,
+} from '../../src/policy/keys.ts';
 import { isJsonObject, member } from '../../src/policy/json.ts';
 import { ClusterError } from './cluster-error.ts';
 import type { ClusterUnderTest } from './cluster-under-test.ts';
 import { type NodeLayout, NODES } from './layout.ts';
+import { NODE_PROGRAM_FOLDERS } from './node-files.ts';
 import { runInNode } from './node-machine.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -154,6 +161,19 @@ export async function agentSamples(
 /** When containerd was started last on a node, as its systemd counts: differs after every restart. */
 export async function containerdStart(node: NodeLayout): Promise<string> {
   return await runInNode(node, ['systemctl', 'show', 'containerd', '--property=ActiveEnterTimestampMonotonic']);
+}
+
+/**
+ * Removes what CRI still has of sandboxes that have ended, as a kubelet does by itself within a minute or two: until then
+ * a removal is refused.
+ */
+export async function removeEndedSandboxes(node: NodeLayout): Promise<void> {
+  const crictl = `${NODE_PROGRAM_FOLDERS.criTools}/crictl`;
+  await runInNode(node, [
+    'sh',
+    '-c',
+    `${crictl} pods --state notready --quiet | xargs --no-run-if-empty ${crictl} rmp`,
+  ]);
 }
 
 /** The node on which a Pod runs. @throws {ClusterError} when it is on none */

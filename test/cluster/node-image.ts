@@ -16,10 +16,13 @@ export interface NodeImageOptions {
   readonly release: string;
   readonly archive: string;
   readonly signal: AbortSignal;
+  /** Its name. */
+  readonly image?: string;
 }
 
 /** Builds images/node.Dockerfile over the product's image, which is there already, and writes an archive. */
-export async function buildNodeImage({ payload, release, archive, signal }: NodeImageOptions): Promise<void> {
+export async function buildNodeImage(options: NodeImageOptions): Promise<void> {
+  const { payload, release, archive, signal, image = NODE_IMAGE } = options;
   const context = await mkdtemp(join(tmpdir(), 'gvisor-injector-node-image-'));
   try {
     await makePayloadContext({ path: payload, release, architecture: 'x86_64', sum: undefined }, context);
@@ -31,7 +34,7 @@ export async function buildNodeImage({ payload, release, archive, signal }: Node
         '--quiet',
         '--layers',
         '--force-rm',
-        `--tag=${NODE_IMAGE}`,
+        `--tag=${image}`,
         `--build-arg=PRODUCT_IMAGE=${PRODUCT_IMAGE}`,
         `--file=${join(REPOSITORY, 'images/node.Dockerfile')}`,
         context,
@@ -42,5 +45,5 @@ export async function buildNodeImage({ payload, release, archive, signal }: Node
     await rm(context, { recursive: true, force: true });
   }
   await rm(archive, { force: true });
-  await buildah(['push', '--quiet', NODE_IMAGE, `oci-archive:${archive}:${NODE_IMAGE}`]);
+  await buildah(['push', '--quiet', image, `oci-archive:${archive}:${image}`]);
 }

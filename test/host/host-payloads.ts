@@ -55,7 +55,7 @@ func main() {
 	case "--version":
 		fmt.Printf("runsc version %s\\nspec: 1.2.0\\n", filepath.Base(filepath.Dir(self)))
 	case "flags":
-		fmt.Print("  -systemd-cgroup\\n    \\tuse systemd for cgroups\\n")
+		fmt.Fprint(os.Stderr, "  -systemd-cgroup\\n    \\tuse systemd for cgroups\\n")
 	}
 }
 `;
@@ -80,7 +80,7 @@ sha512sum runsc containerd-shim-runsc-v1 >SHA512SUMS`;
 
 /** Built once, and kept. */
 async function smallProgram(): Promise<string> {
-  const folder = join(CACHE_FOLDER, 'small-runsc-1');
+  const folder = join(CACHE_FOLDER, 'small-runsc-2');
   const program = join(folder, 'small-runsc');
   if ((await stat(program).catch(() => undefined)) !== undefined) return program;
   await mkdir(folder, { recursive: true });

@@ -10,6 +10,7 @@ import { checkContainerdDumps } from './containerd-dump-checks.ts';
 import { checkContainer } from './container-checks.ts';
 import { checkCrashes, checkDeadMan } from './crash-checks.ts';
 import { createHost, type TestHost } from './create-host.ts';
+import { checkFixtureTrees } from './fixture-tree-checks.ts';
 import { prepareHostParts } from './host-parts.ts';
 import { checkHostCrash, checkMachine } from './machine-checks.ts';
 import { checkInstall } from './install-checks.ts';
@@ -70,6 +71,11 @@ async function testHosts(t: Test): Promise<void> {
     'what real containerds make of every fixture host',
     options,
     async t => await checkContainerdDumps(t, { progress, signal }),
+  );
+  await t.test(
+    'every fixture host, from install to removal',
+    options,
+    async t => await checkFixtureTrees(t, { progress, signal }),
   );
   await t.test('an agent that is killed at any of its steps', options, async t => {
     // Every point is killed on one of the hosts.

@@ -1,32 +1,22 @@
-import { spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parse, stringify } from 'smol-toml';
+import { parse } from 'smol-toml';
 import type { ChangeContext } from '../../src/node/change/context.ts';
 import type { PayloadSupply } from '../../src/node/change/install.ts';
 import { openHostFiles } from '../../src/node/host/local-host-files.ts';
+import { NodeError } from '../../src/node/node-error.ts';
 import { installPayload } from '../../src/node/payload/install-payload.ts';
 import type { ContainerRuntime, RuntimeSandbox, SandboxDetails } from '../../src/node/runtime/container-runtime.ts';
 import type { HostCommand, HostCommandResult, Systemd } from '../../src/node/systemd/systemd.ts';
-import { DEFAULT_CONFIGURATION, merge, runtimesOf, type Tree } from './change-toml.ts';
+import { DEFAULT_CONFIGURATION, mergedConfiguration, runtimesOf } from './change-toml.ts';
+import { type ModelContainerd, modelContainerd } from './model-containerd.ts';
 import { elfProgram, partsPin, writeFolder } from './payload-parts.ts';
+import { runRollbackScript } from './rollback-run.ts';
 import { rootOwned } from './root-owned.ts';
 import { type OnMutation, withFaults } from './with-faults.ts';
 
-const CONFIGURATION = '/etc/containerd/config.toml';
-const BLOCK_CONTAINERD = '1.7.24';
-const DROP_IN_CONTAINERD = '2.1.9';
-const UNIT = 'containerd.service';
+const VERSIONS = { block: '1.7.24', 'drop-in': '2.1.9' } as const;
 
 /** Every write is flushed, many thousand times: where there is a file system in memory, there. */
 const MEMORY_FOLDER = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
@@ -42,6 +32,8 @@ export interface ModelOptions {
   readonly configuration?: string;
   /** `block` has containerd 1.7, `drop-in` has 2.1. */
   readonly method?: 'block' | 'drop-in';
+  /** In the place of the model's; then the host has loaded nothing before its first `reboot()`. */
+  readonly containerd?: ModelContainerd;
 }
 
 /**
@@ -58,18 +50,18 @@ export class ModelHost {
   sandboxes: ModelSandbox[] = [];
   /** The container runtime loads nothing whose configuration holds this word, though `config dump` has no objection. */
   poison: string | undefined;
-  readonly #version: string;
-  #loaded: readonly string[] | undefined = [];
+  readonly #containerd: ModelContainerd;
+  #dump: string | undefined = '';
   #armed = false;
 
-  constructor({ configuration = DEFAULT_CONFIGURATION, method = 'block' }: ModelOptions = {}) {
-    this.#version = method === 'block' ? BLOCK_CONTAINERD : DROP_IN_CONTAINERD;
+  constructor({ configuration = DEFAULT_CONFIGURATION, method = 'block', containerd }: ModelOptions = {}) {
+    this.#containerd = containerd ?? modelContainerd(VERSIONS[method]);
     for (const folder of ['etc/containerd', 'etc/systemd/system', 'opt', 'var/lib', 'usr/bin']) {
       mkdirSync(join(this.root, folder), { recursive: true });
     }
     writeFileSync(join(this.root, 'etc/machine-id'), `${'0123456789abcdef'.repeat(2)}\n`);
-    if (configuration !== '') writeFileSync(join(this.root, CONFIGURATION), configuration);
-    this.load();
+    if (configuration !== '') writeFileSync(join(this.root, this.#containerd.configuration), configuration);
+    if (containerd === undefined) this.#dump = mergedConfiguration(this.root, this.#containerd.configuration);
   }
 
   /** The context of one run; a hook is called before each change of a file and each order to systemd. */
@@ -86,21 +78,26 @@ export class ModelHost {
   }
 
   /** The time has passed that the timer waits. */
-  fireTimer(): void {
+  async fireTimer(): Promise<void> {
     if (!this.#armed) return;
     this.#armed = false;
-    this.#runScript();
+    await this.#runScript();
   }
 
   /** Everything starts anew; an armed timer counts from now. */
-  reboot(): void {
+  async reboot(): Promise<void> {
     this.#armed = existsSync(join(this.root, 'etc/systemd/system/timers.target.wants/gvisor-injector-rollback.timer'));
-    this.load();
+    await this.load();
+  }
+
+  /** The configuration that CRI has loaded, as `config dump` prints it; undefined when CRI has not. */
+  get dump(): string | undefined {
+    return this.#dump;
   }
 
   /** Handlers that CRI has loaded; undefined when CRI itself has not. */
   get loaded(): readonly string[] | undefined {
-    return this.#loaded;
+    return this.#dump === undefined ? undefined : Object.keys(runtimesOf(parse(this.#dump)));
   }
 
   isArmed(): boolean {
@@ -108,10 +105,10 @@ export class ModelHost {
   }
 
   /** The container runtime reads its configuration. */
-  load(): void {
-    const text = this.#merged();
-    this.#loaded =
-      this.poison !== undefined && text.includes(this.poison) ? undefined : Object.keys(runtimesOf(parse(text)));
+  async load(): Promise<void> {
+    const { exitCode, stdout } = await this.#containerd.start(this.root);
+    const isPoisoned = this.poison !== undefined && stdout.includes(this.poison);
+    this.#dump = exitCode !== 0 || isPoisoned ? undefined : stdout;
   }
 
   remove(): void {
@@ -124,40 +121,28 @@ export class ModelHost {
     return this.#time;
   }
 
-  #merged(path = CONFIGURATION): string {
-    const file = join(this.root, path);
-    const root = existsSync(file) ? parse(readFileSync(file, 'utf8')) : parse('');
-    const imports = Array.isArray(root['imports']) ? root['imports'].map(String) : [];
-    const texts = imports.flatMap(pattern => {
-      const folder = join(this.root, dirname(pattern));
-      if (!pattern.endsWith('*.toml')) return [readFileSync(join(this.root, pattern), 'utf8')];
-      const names = existsSync(folder) ? readdirSync(folder).filter(name => name.endsWith('.toml')) : [];
-      return names.toSorted().map(name => readFileSync(join(folder, name), 'utf8'));
-    });
-    return stringify(texts.reduce<Tree>((tree, text) => merge(tree, parse(text)), root));
-  }
-
   #systemd(onMutation: OnMutation): Systemd {
-    const order = async (name: string, work: () => string): Promise<string> => {
+    const { unit: runtime, command } = this.#containerd;
+    const order = async (name: string, work: () => string | Promise<string>): Promise<string> => {
       await onMutation('makeLink', `systemd ${name}`);
-      return work();
+      return await work();
     };
     return {
       unit: async name =>
-        name === UNIT
-          ? { activeState: 'active', command: ['/usr/bin/containerd'], environment: [], activeSince: 1, mainProcess: 1 }
+        name === runtime
+          ? { activeState: 'active', command, environment: [], activeSince: 1, mainProcess: 1 }
           : undefined,
-      run: async command => this.#run(command),
+      run: async program => await this.#run(program),
       restart: async unit =>
-        await order(`restart ${unit}`, () => {
-          if (unit === UNIT) this.#restartRuntime();
+        await order(`restart ${unit}`, async () => {
+          if (unit === runtime) await this.#restartRuntime();
           else this.#armed = true;
           return 'done';
         }),
       start: async unit =>
-        await order(`start ${unit}`, () => {
-          if (unit === UNIT) return 'done';
-          if (unit.endsWith('.service')) return this.#runScript() ? 'done' : 'failed';
+        await order(`start ${unit}`, async () => {
+          if (unit === runtime) return 'done';
+          if (unit.endsWith('.service')) return (await this.#runScript()) ? 'done' : 'failed';
           this.#armed = true;
           return 'done';
         }),
@@ -174,42 +159,37 @@ export class ModelHost {
     };
   }
 
-  #run({ command }: HostCommand): HostCommandResult {
-    if (command.includes('dump')) return done(this.#merged(command[command.indexOf('--config') + 1] ?? CONFIGURATION));
+  async #run({ command }: HostCommand): Promise<HostCommandResult> {
+    if (command.includes('dump')) {
+      const path = command[command.indexOf('--config') + 1] ?? this.#containerd.configuration;
+      return await this.#containerd.dump(this.root, path);
+    }
     if (command.includes('--version'))
       return done(`runsc version release-${releaseIn(command[0] ?? '')}\nspec: 1.2.0\n`);
-    return done('  -network value\n  -debug\n  -systemd-cgroup\n');
+    // As runsc does: on stderr.
+    return { ...done(''), stderr: '  -network value\n  -debug\n  -systemd-cgroup\n' };
   }
 
-  #restartRuntime(): void {
+  async #restartRuntime(): Promise<void> {
     this.restarts += 1;
-    this.load();
+    await this.load();
   }
 
-  /** Runs the very script, with the host's paths moved below our folder and a `systemctl` that tells us. */
-  #runScript(): boolean {
-    const path = join(this.root, 'var/lib/gvisor-injector/rollback.sh');
-    if (!existsSync(path)) return false;
-    const bin = mkdtempSync(join(tmpdir(), 'model-host-bin-'));
-    const calls = join(bin, 'calls');
-    writeFileSync(join(bin, 'systemctl'), `#!/bin/sh\necho "$*" >>${calls}\n`);
-    chmodSync(join(bin, 'systemctl'), 0o755);
-    const moved = readFileSync(path, 'utf8').replaceAll(/'(\/[^']+)'/g, `'${this.root}$1'`);
-    const result = spawnSync('/bin/sh', ['-c', moved], { env: { PATH: `${bin}:/usr/bin:/bin` }, encoding: 'utf8' });
-    const orders = existsSync(calls) ? readFileSync(calls, 'utf8').split('\n') : [];
-    rmSync(bin, { recursive: true });
-    if (orders.some(line => line.startsWith('restart') && line.endsWith(UNIT))) this.#restartRuntime();
-    if (orders.some(line => line.startsWith('restart') && line.endsWith('.timer'))) this.#armed = true;
-    return result.status === 0;
+  async #runScript(): Promise<boolean> {
+    const run = runRollbackScript(this.root);
+    if (run === undefined) return false;
+    if (run.restarted.includes(this.#containerd.unit)) await this.#restartRuntime();
+    if (run.restarted.some(unit => unit.endsWith('.timer'))) this.#armed = true;
+    return run.succeeded;
   }
 
   #runtime(): ContainerRuntime {
     return {
-      version: async () => this.#version,
+      version: async () => this.#containerd.version,
       status: async () => {
-        if (this.#loaded === undefined) throw new Error('CRI has not loaded');
+        if (this.loaded === undefined) throw notLoaded();
         const ready = { status: true, reason: '', message: '' };
-        return { conditions: [{ type: 'RuntimeReady', ...ready }], handlers: this.#loaded };
+        return { conditions: [{ type: 'RuntimeReady', ...ready }], handlers: this.loaded };
       },
       cgroupDriver: async () => 'cgroupfs',
       sandboxes: async () => this.sandboxes,
@@ -232,6 +212,10 @@ export function modelPayload(host: ModelHost, release: string): PayloadSupply {
   const source = { kind: 'folder', files: openHostFiles(host.image), path } as const;
   const pin = partsPin(parts, { release });
   return { release, install: async files => (await installPayload(files, { source, pin })).outcome };
+}
+
+function notLoaded(): NodeError {
+  return new NodeError('NodeFailed', { reason: 'RuntimeNotLoaded', sentence: 'CRI has not loaded', hint: '' });
 }
 
 function releaseIn(runsc: string): string {

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { install } from '../../src/node/change/install.ts';
@@ -46,7 +46,7 @@ t.test('a configuration whose dump is fine and whose CRI does not load is put ba
 
 t.test('the same with the agent dead before the gate: the timer puts it back, also after a reboot', async t => {
   for (const [aftermath, happen] of [
-    ['the timer', () => undefined],
+    ['the timer', async () => undefined],
     ['a reboot and the timer', (host: ModelHost) => host.reboot()],
   ] as const) {
     const host = modelHost(t);
@@ -58,8 +58,8 @@ t.test('the same with the agent dead before the gate: the timer puts it back, al
     };
     await t.rejects(install(host.context(dies), request(FIRST), modelPayload(host, FIRST)));
     t.equal(host.loaded, undefined, 'CRI is down');
-    happen(host);
-    host.fireTimer();
+    await happen(host);
+    await host.fireTimer();
     t.strictSame(host.loaded, ['runc'], aftermath);
     t.match(await installOn(host), { outcome: 'refused', plan: { refusals: [{ reason: 'RolledBackBefore' }] } });
   }
@@ -192,7 +192,7 @@ t.test('a disk that fails at any call leaves a host that works, and the next run
         () => true,
       );
       if (host.loaded === undefined) t.fail(`${code} at ${point}: the container runtime is down`);
-      host.fireTimer();
+      await host.fireTimer();
       const result = await installOn(host, FIRST, { retry: true });
       if (result.outcome === 'refused') t.fail(`${code} at ${point}: the next run is refused`);
       await uninstall(host.context());
@@ -215,6 +215,15 @@ t.test('the record of another machine is taken over when nothing was under way t
   await t.rejects(install(host.context(stopAt(60)), request(SECOND), modelPayload(host, SECOND)));
   writeFileSync(machineId, `${'e'.repeat(32)}\n`);
   await t.rejects(installOn(host, SECOND), { reason: 'RecordForeign', message: /machine/ });
+});
+
+t.test('folders that were not there before us, such as /opt, are gone after a removal', async t => {
+  const host = modelHost(t);
+  rmdirSync(join(host.root, 'opt'));
+  const before = treeOf(host.root);
+  await installOn(host);
+  t.match(await uninstall(host.context()), { outcome: 'uninstalled' });
+  t.strictSame(treeOf(host.root), before);
 });
 
 t.test('a record that somebody changed is refused by name', async t => {

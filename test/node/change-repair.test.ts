@@ -95,7 +95,7 @@ t.test('a handler that is in the configuration and that CRI has not loaded is lo
   await installOn(host);
   const text = textOf(host);
   writeFileSync(join(host.root, CONFIGURATION), DEFAULT_CONFIGURATION);
-  host.load();
+  await host.load();
   writeFileSync(join(host.root, CONFIGURATION), text);
   t.match(await previewInstall(host.context(), request(FIRST)), { change: undefined, unloaded: ['runsc'] });
   const stuck = contextWith(host, () => ({ restart: async () => 'done' }));
@@ -153,10 +153,10 @@ t.test('a rollback that cannot be done is said so, and the timer goes on to try'
   }));
   await t.rejects(installBy(host, context), { reason: 'StorageFailed', message: /original is gone/ });
   t.ok(host.isArmed());
-  host.fireTimer();
+  await host.fireTimer();
   t.ok(host.isArmed(), 'again');
   writeFileSync(original, DEFAULT_CONFIGURATION);
-  host.fireTimer();
+  await host.fireTimer();
   t.strictSame(host.loaded, ['runc']);
   t.notOk(host.isArmed());
 });
@@ -169,7 +169,7 @@ t.test('the timer puts the file back although its marker cannot be made, and lea
   mkdirSync(join(host.root, STATE, 'rolled-back'));
   const copy = join(host.root, 'etc/containerd/.config.toml.gvisor-injector');
   writeFileSync(copy, 'half a co');
-  host.fireTimer();
+  await host.fireTimer();
   t.strictSame(host.loaded, ['runc']);
   t.notOk(existsSync(copy));
   rmSync(join(host.root, STATE, 'rolled-back'), { recursive: true });
@@ -193,7 +193,7 @@ t.test('an edit of somebody else during the gate stays, and so does the release 
   t.match(textOf(host), /BEGIN gvisor-injector.*# of somebody else/s);
   t.ok(existsSync(join(host.root, 'opt/gvisor-injector/releases', FIRST, 'runsc')));
   host.poison = undefined;
-  host.load();
+  await host.load();
   t.match(await installOn(host), { outcome: 'unchanged' });
   t.match(await uninstall(host.context()), { outcome: 'uninstalled' });
   t.equal(textOf(host), `${DEFAULT_CONFIGURATION}\n# of somebody else\n`);

@@ -1,3 +1,7 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parse, stringify } from 'smol-toml';
+
 /** A root file like Debian's, of version 2. */
 export const DEFAULT_CONFIGURATION = `version = 2
 
@@ -45,4 +49,18 @@ export function runtimesOf(tree: Tree): Tree {
     if (isTree(runtimes)) return runtimes;
   }
   return {};
+}
+
+/** What a containerd would dump of a root file and its imports; both are paths of the host below a folder. */
+export function mergedConfiguration(folder: string, path: string): string {
+  const file = join(folder, path);
+  const root = existsSync(file) ? parse(readFileSync(file, 'utf8')) : parse('');
+  const imports = Array.isArray(root['imports']) ? root['imports'].map(String) : [];
+  const texts = imports.flatMap(pattern => {
+    const imported = join(folder, dirname(pattern));
+    if (!pattern.endsWith('*.toml')) return [readFileSync(join(folder, pattern), 'utf8')];
+    const names = existsSync(imported) ? readdirSync(imported).filter(name => name.endsWith('.toml')) : [];
+    return names.toSorted().map(name => readFileSync(join(imported, name), 'utf8'));
+  });
+  return stringify(texts.reduce<Tree>((tree, text) => merge(tree, parse(text)), root));
 }

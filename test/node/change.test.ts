@@ -15,15 +15,15 @@ const HOSTS: readonly (readonly [string, ModelOptions])[] = [
 ];
 
 /** What happens after a process was stopped, before somebody runs again: each point has one of them in turn. */
-const AFTERMATHS: readonly (readonly [string, (host: ModelHost) => void])[] = [
-  ['at once', () => undefined],
+const AFTERMATHS: readonly (readonly [string, (host: ModelHost) => Promise<void>])[] = [
+  ['at once', async () => undefined],
   ['after the timer', host => host.fireTimer()],
   ['after a reboot', host => host.reboot()],
   [
     'after a reboot and the timer',
-    host => {
-      host.reboot();
-      host.fireTimer();
+    async host => {
+      await host.reboot();
+      await host.fireTimer();
     },
   ],
 ];
@@ -72,7 +72,7 @@ async function stopAtPoint(
   if (error === undefined) return false;
   const [aftermath, happen] = AFTERMATHS[point % AFTERMATHS.length] ?? AFTERMATHS[0] ?? [];
   const what = `stopped at ${point}, ${aftermath}: ${error instanceof Error ? error.message : ''}`;
-  happen?.(host);
+  await happen?.(host);
   if (host.loaded === undefined) t.fail(`${what}: the container runtime is down`);
   if (point % 3 !== 0) await finish(run, host);
   else await uninstall(host.context());

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path/posix';
 import {
   type ConfigurationChange,
   type ConfigurationFile,
@@ -64,7 +65,8 @@ export function configurationOf({
     dropInFolder: hasDropInFolder
       ? { path: '/etc/containerd/conf.d', name: '/etc/containerd/conf.d', exists: true }
       : undefined,
-    templates: Object.entries(templates).map(([path, text]) => fileOf(path, text)),
+    templateFolder: dirname(rootPath),
+    templates: Object.entries(templates).map(([path, text]) => ({ ...fileOf(path, text), name: path })),
     unloaded: undefined,
   };
 }

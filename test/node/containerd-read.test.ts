@@ -1,9 +1,12 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import type { ConfigurationChange } from '../../src/node/containerd/configuration.ts';
 import { matchesSegment } from '../../src/node/containerd/glob.ts';
+import { planConfiguration } from '../../src/node/containerd/plan-configuration.ts';
 import { readConfiguration } from '../../src/node/containerd/read-configuration.ts';
 import { openHostFiles } from '../../src/node/host/local-host-files.ts';
-import { layoutOf } from './containerd-hosts.ts';
+import { expectChange } from './containerd-configurations.ts';
+import { dumpOf, ENTRY, layoutOf } from './containerd-hosts.ts';
 
 type Tree = Exclude<Parameters<Test['testdir']>[0], string | undefined>;
 
@@ -104,6 +107,24 @@ t.test('readConfiguration() reads the templates of k3s as the texts that they ar
   writeFileSync(`${root}/${folder}/config.toml.tmpl`, '{{ template "base" . }}\n');
   const configuration = await readConfiguration(openHostFiles(root), layoutOf('k3s.service'));
   t.match(configuration.templates, [{ path: `/${folder}/config.toml.tmpl`, text: '{{ template "base" . }}\n' }]);
+});
+
+t.test('a template of k3s gets our lines where k3s looks for it, whatever is a link', async t => {
+  const folder = '/var/lib/rancher/k3s/agent/etc/containerd';
+  const layout = layoutOf('k3s.service');
+  const root = t.testdir({ srv: { 'root.toml': 'version = 3\n' } });
+  mkdirSync(`${root}${folder}`, { recursive: true });
+  symlinkSync('/srv/root.toml', `${root}${folder}/config.toml`);
+  const planned = async (): Promise<ConfigurationChange> => {
+    const configuration = await readConfiguration(openHostFiles(root), layout);
+    const containerdVersion = '2.2.9-k3s1';
+    const dump = dumpOf(configuration, containerdVersion);
+    return expectChange(planConfiguration({ layout, containerdVersion, configuration, dump, entries: [ENTRY] }));
+  };
+  t.match(await planned(), { method: 'template', path: `${folder}/config-v3.toml.tmpl`, before: undefined });
+  writeFileSync(`${root}/srv/somebodys.tmpl`, '{{ template "base" . }}\n# of somebody\n');
+  symlinkSync('/srv/somebodys.tmpl', `${root}${folder}/config-v3.toml.tmpl`);
+  t.match(await planned(), { method: 'template', path: '/srv/somebodys.tmpl', before: /of somebody/ });
 });
 
 t.test('readConfiguration() reads the file of the record when containerd does not', async t => {

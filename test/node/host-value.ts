@@ -81,6 +81,7 @@ export function hostOf(otherwise: Partial<Host> = {}): Host {
       root: { path: rootPath, text: 'version = 2\n', attributes: { mode: 0o644, uid: 0, gid: 0 } },
       rootPath,
       hasRootFolder: true,
+      templateFolder: '/etc/containerd',
       imported: [],
       dropInFolder: undefined,
       templates: [],

@@ -48,9 +48,10 @@ export async function ensureFolder(files: HostFiles, record: HostRecord, path: s
  */
 export async function removeTraces(files: HostFiles, record: HostRecord): Promise<void> {
   if (!isEmptyRecord({ ...record, folders: [] })) return;
-  for (const folder of record.folders.toReversed()) await removeIfEmpty(files, folder);
+  // Ours may be in one that we made, such as /opt; the record tells the next run of those until they are gone.
+  for (const folder of [...OWN_FOLDERS, ...record.folders.toReversed()]) await removeIfEmpty(files, folder);
   for (const file of [RECORD_FILE, temporaryPathOf(RECORD_FILE)]) await files.removeFile(file);
-  for (const folder of OWN_FOLDERS) await removeIfEmpty(files, folder);
+  await removeIfEmpty(files, STATE_FOLDER);
 }
 
 async function removeIfEmpty(files: HostFiles, folder: string): Promise<void> {

@@ -4,6 +4,7 @@ import type { Refusal } from '../reason.ts';
 import { parseRunscFlags, parseRunscVersion, unknownFlags } from '../runsc/runsc-output.ts';
 import type { ChangeContext } from './context.ts';
 import { releaseFolder } from '../payload/release-folder.ts';
+import type { HostCommandResult } from '../systemd/systemd.ts';
 import type { HandlerRequest } from './install-plan.ts';
 
 const TIMEOUT_SECONDS = 30;
@@ -19,7 +20,7 @@ export async function checkRelease(
   release: string,
   handlers: readonly HandlerRequest[],
 ): Promise<void> {
-  const found = parseRunscVersion(await runRunsc(context, release, '--version'));
+  const found = parseRunscVersion((await runRunsc(context, release, '--version')).stdout);
   if (found !== release) {
     throw new NodeError('NodeRefused', {
       reason: 'PayloadMixedReleases',
@@ -27,16 +28,18 @@ export async function checkRelease(
       hint: 'Name the release that the payload is of',
     });
   }
-  const known = parseRunscFlags(await runRunsc(context, release, 'flags'));
+  const { stdout, stderr } = await runRunsc(context, release, 'flags');
+  // runsc lists them on stderr (google/subcommands: FlagSet.PrintDefaults).
+  const known = parseRunscFlags(`${stdout}\n${stderr}`);
   const refusals = handlers.flatMap(({ flags }) => unknownFlags(flags, known));
   const [first] = refusals;
   if (first !== undefined) throw new NodeError('NodeRefused', joined(first, refusals));
 }
 
-async function runRunsc({ systemd }: ChangeContext, release: string, argument: string): Promise<string> {
+async function runRunsc({ systemd }: ChangeContext, release: string, argument: string): Promise<HostCommandResult> {
   const runsc = `${releaseFolder(release)}/runsc`;
   const result = await systemd.run({ purpose: 'runsc', command: [runsc, argument], timeoutSeconds: TIMEOUT_SECONDS });
-  if (result.exitCode === 0) return result.stdout;
+  if (result.exitCode === 0) return result;
   throw new NodeError('NodeRefused', {
     reason: 'PayloadInvalid',
     sentence: `'${runsc} ${argument}' failed on this host: ${printable(result.stderr.trim(), MESSAGE_LENGTH) || `exit code ${result.exitCode ?? 'none'}`}`,

@@ -8,10 +8,14 @@ export interface ConfigurationFile {
   readonly attributes: FileAttributes;
 }
 
-/** A file that the root file imports, or that one of those imports. */
-export interface ImportedFile extends ConfigurationFile {
-  /** The absolute path by which containerd finds it: links are not followed. */
+/** A file that is found by a path which may have links in it. */
+export interface NamedFile extends ConfigurationFile {
+  /** The absolute path by which it is found: links are not followed. */
   readonly name: string;
+}
+
+/** A file that the root file imports, or that one of those imports. */
+export interface ImportedFile extends NamedFile {
   /** The root file's own `imports` name it. */
   readonly isDirect: boolean;
 }
@@ -37,8 +41,10 @@ export interface ContainerdConfiguration {
   readonly imported: readonly ImportedFile[];
   /** Where a drop-in of ours is loaded from; undefined when the root file imports no such folder. */
   readonly dropInFolder: DropInFolder | undefined;
+  /** k3s and RKE2: where they look for templates, without symbolic links; the root file itself may be a link to elsewhere. */
+  readonly templateFolder: string;
   /** k3s and RKE2: the templates that are there, from which the root file is rendered. */
-  readonly templates: readonly ConfigurationFile[];
+  readonly templates: readonly NamedFile[];
   /** The file that the record names, when it is there and none of the files above: containerd does not load it. */
   readonly unloaded: ConfigurationFile | undefined;
 }

@@ -94,8 +94,8 @@ function wantedPlace(facts: PlaceFacts): Place {
  */
 function templatePlace({ configuration, inspected, version }: PlaceFacts): Place {
   const name = rootVersion(inspected, version) >= 3 ? 'config-v3.toml.tmpl' : 'config.toml.tmpl';
-  const file = inspected.templates.find(({ file: { path } }) => basename(path) === name);
-  const path = file?.file.path ?? join(dirname(configuration.rootPath), name);
+  const file = inspected.templates.find(({ file: { name: own } }) => basename(own) === name);
+  const path = file?.file.path ?? join(configuration.templateFolder, name);
   return { method: 'template', path, file, preamble: TEMPLATE_PREAMBLE, folder: undefined };
 }
 
@@ -123,7 +123,7 @@ export function methodOf(file: InspectedFile, inspected: InspectedConfiguration)
 }
 
 function isTemplate(file: InspectedFile, { templates }: InspectedConfiguration): boolean {
-  return templates.includes(file);
+  return templates.some(template => template === file);
 }
 
 function isWholeCri({ version, layout }: PlaceFacts): boolean {

@@ -4,7 +4,7 @@ import { sha256Of } from '../host/sha256.ts';
 import { isRendered, type Layout } from '../layout/layout.ts';
 import type { Refusal } from '../reason.ts';
 import { type Block, findBlock, withoutBlock } from './block.ts';
-import type { ConfigurationFile, ContainerdConfiguration, ImportedFile } from './configuration.ts';
+import type { ConfigurationFile, ContainerdConfiguration, ImportedFile, NamedFile } from './configuration.ts';
 import { handlerTables, isOfGvisor } from './handler-tables.ts';
 import { parseToml, tableAt } from './toml.ts';
 
@@ -30,7 +30,7 @@ export interface InspectedFile<File extends ConfigurationFile = ConfigurationFil
 export interface InspectedConfiguration {
   readonly root: InspectedFile | undefined;
   readonly imported: readonly InspectedFile<ImportedFile>[];
-  readonly templates: readonly InspectedFile[];
+  readonly templates: readonly InspectedFile<NamedFile>[];
   readonly unloaded: InspectedFile | undefined;
 }
 

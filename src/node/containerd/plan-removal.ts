@@ -104,7 +104,7 @@ function candidateWithout(
   { root, imported, templates }: InspectedConfiguration,
   { configuration, after }: { readonly configuration: ContainerdConfiguration; readonly after: string | undefined },
 ): Candidate | undefined {
-  if (templates.includes(file)) {
+  if (templates.some(template => template === file)) {
     return candidateOf({ configuration, root: root?.rest ?? EMPTY_ROOT, imported: undefined });
   }
   if (file === root)

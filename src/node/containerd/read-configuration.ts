@@ -10,6 +10,7 @@ import {
   DROP_IN_NAME,
   type DropInFolder,
   type ImportedFile,
+  type NamedFile,
 } from './configuration.ts';
 import { expandPattern, isPattern, isPatternSegment, matchesSegment } from './glob.ts';
 import { parseToml, stringsOf, valueAt } from './toml.ts';
@@ -44,6 +45,7 @@ export async function readConfiguration(
     hasRootFolder: (await files.status(dirname(rootPath))) !== undefined,
     imported,
     dropInFolder: await findDropInFolder(files, imports),
+    templateFolder: await files.resolve(dirname(layout.configuration)),
     templates,
     unloaded: recordedPath === undefined || loaded ? undefined : await readFile(files, recordedPath),
   };
@@ -105,10 +107,14 @@ async function findDropInFolder(files: ReadableFiles, imports: readonly string[]
   return folders.find(({ exists }) => exists) ?? folders[0];
 }
 
-async function readTemplates(files: ReadableFiles, layout: Layout): Promise<readonly ConfigurationFile[]> {
+async function readTemplates(files: ReadableFiles, layout: Layout): Promise<readonly NamedFile[]> {
   const folder = dirname(layout.configuration);
-  const templates = await Promise.all(TEMPLATE_NAMES.map(name => readFile(files, join(folder, name))));
-  return templates.filter(template => template !== undefined);
+  const templates: NamedFile[] = [];
+  for (const name of TEMPLATE_NAMES.map(template => join(folder, template))) {
+    const file = await readFile(files, name);
+    if (file !== undefined) templates.push({ ...file, name });
+  }
+  return templates;
 }
 
 /** A text file, links followed; undefined when it is not there. @throws {NodeError} ConfigurationInvalid */
