@@ -7,6 +7,7 @@ import type { HostCommandResult } from '../../src/node/systemd/systemd.ts';
 import { tryCommand } from '../cluster/run-command.ts';
 import { layoutOf } from '../node/containerd-hosts.ts';
 import type { ModelContainerd } from '../node/model-containerd.ts';
+import { treeOf } from '../node/tree.ts';
 import type { ContainerdBuild } from './containerd-builds.ts';
 
 /**
@@ -31,6 +32,7 @@ export function makeMountPoints(root: string): void {
 /** A real containerd on a host of the fixtures: it reads the very files by the very paths, and finds its imports itself. */
 export function fixtureContainerd(build: ContainerdBuild, unit: string): ModelContainerd {
   const layout = layoutOf(unit);
+  const dump = createDump(build);
   let base: string | undefined;
   return {
     version: build.version,
@@ -40,7 +42,7 @@ export function fixtureContainerd(build: ContainerdBuild, unit: string): ModelCo
     start: async root => {
       const files = openHostFiles(root);
       const text = (await files.read(layout.configuration))?.toString('utf8');
-      if (text === undefined) return await dumpOfNothing(build, root);
+      if (text === undefined) return await dumpOfNothing(dump, root);
       if (isRendered(layout)) {
         const template = await templateOf(files, layout);
         base ??= baseOf(text, template);
@@ -48,13 +50,35 @@ export function fixtureContainerd(build: ContainerdBuild, unit: string): ModelCo
         const rendered = template.replace(BASE, () => base ?? '');
         writeFileSync(`${root}${await files.resolve(layout.configuration)}`, rendered);
       }
-      return await dump(build, root, layout.configuration);
+      return await dump(root, layout.configuration);
     },
-    dump: async (root, path) => await dump(build, root, path),
+    dump,
   };
 }
 
-async function dump({ program }: ContainerdBuild, root: string, path: string): Promise<HostCommandResult> {
+/** Files that containerd may read, and links that may lead to them, as `treeOf()` has them. */
+const READ_LINE = /^(link |file \S+ \S+ \S+\.toml )/;
+const OTHER_LINE = / (opt|etc\/systemd)\//;
+
+/** What containerd can read of a host: only these decide what it dumps. */
+function filesForContainerd(root: string): string {
+  return treeOf(root)
+    .filter(line => READ_LINE.test(line) && !OTHER_LINE.test(line))
+    .join('\n');
+}
+
+/** Runs `config dump`; the same files are not asked about twice, as that is most of the time of these tests. */
+function createDump(build: ContainerdBuild): ModelContainerd['dump'] {
+  const known = new Map<string, HostCommandResult>();
+  return async (root, path) => {
+    const key = `${path}\n${filesForContainerd(root)}`;
+    const result = known.get(key) ?? (await runDump(build, root, path));
+    known.set(key, result);
+    return result;
+  };
+}
+
+async function runDump({ program }: ContainerdBuild, root: string, path: string): Promise<HostCommandResult> {
   const containerd = [`/mnt/${basename(program)}`, '--config', path, 'config', 'dump'];
   const words = ['--mount', 'sh', '-c', IN_ROOT, 'sh', root, dirname(program), ...containerd];
   const { code, stdout, stderr } = await tryCommand('unshare', words);
@@ -62,11 +86,11 @@ async function dump({ program }: ContainerdBuild, root: string, path: string): P
 }
 
 /** Without a root file every containerd starts with what it has by itself, but containerd 1 dumps that of none. */
-async function dumpOfNothing(build: ContainerdBuild, root: string): Promise<HostCommandResult> {
+async function dumpOfNothing(dump: ModelContainerd['dump'], root: string): Promise<HostCommandResult> {
   const path = '/nothing.toml';
   writeFileSync(join(root, path), 'version = 2\n');
   try {
-    return await dump(build, root, path);
+    return await dump(root, path);
   } finally {
     rmSync(join(root, path));
   }
