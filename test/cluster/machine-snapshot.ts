@@ -4,7 +4,8 @@ import { tryCommand } from './run-command.ts';
 /** What a cluster could leave on a machine, looked at without knowing its names. */
 export async function machineSnapshot(): Promise<Readonly<Record<string, readonly string[]>>> {
   const links = await tryCommand('ip', ['-oneline', 'link', 'show']);
-  const groups = await tryCommand('find', ['/sys/fs/cgroup', '-type', 'd']);
+  // What is further down belongs to whoever made the group above it.
+  const groups = await tryCommand('find', ['/sys/fs/cgroup', '-maxdepth', '2', '-type', 'd']);
   const sysctls = ['vm/overcommit_memory', 'kernel/panic', 'kernel/panic_on_oops', 'net/ipv4/ip_forward'];
   const values: string[] = [];
   for (const name of sysctls) values.push(`${name}=${(await readFile(`/proc/sys/${name}`, 'utf8')).trim()}`);

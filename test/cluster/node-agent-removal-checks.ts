@@ -16,7 +16,7 @@ import {
   identityOf,
   labelNode,
   type NodeMarks,
-  removeEndedSandboxes,
+  clearSandboxes,
   waitForAgents,
   waitForMarks,
   waitForProof,
@@ -49,7 +49,7 @@ export async function checkRemoval(t: Test, cluster: ClusterUnderTest, original:
   const drain = ['drain', GVISOR_NODE.name, '--ignore-daemonsets', '--force', '--grace-period=1', '--timeout=60s'];
   await kubectl.run(drain);
   const begun = Date.now();
-  await removeEndedSandboxes(GVISOR_NODE);
+  await clearSandboxes(GVISOR_NODE);
   await waitForRemoval(cluster, GVISOR_NODE, 150);
   const seconds = (Date.now() - begun) / 1000;
   await kubectl.run(['uncordon', GVISOR_NODE.name]);

@@ -20,7 +20,7 @@ import {
   containerdStart,
   identityOf,
   labelNode,
-  removeEndedSandboxes,
+  clearSandboxes,
   replaceAgent,
   waitForAgents,
   waitForMarks,
@@ -32,7 +32,7 @@ import { importImage } from './test-image.ts';
 
 const NAMESPACE = 'upgrade';
 const SECOND_IMAGE = `${NODE_IMAGE}-2`;
-const KILLS = 3;
+const KILLS = 2;
 /** An install takes about as long. */
 const KILL_WITHIN_MILLISECONDS = 3500;
 
@@ -149,7 +149,7 @@ export async function checkKills(t: Test, cluster: ClusterUnderTest): Promise<vo
 async function checkKillsOn(t: Test, cluster: ClusterUnderTest, node: NodeLayout): Promise<void> {
   const moments: string[] = [];
   for (let round = 0; round < KILLS; round += 1) {
-    await removeEndedSandboxes(node);
+    await clearSandboxes(node);
     await labelNode(cluster, node, [INSTALL_LABEL, 'false']);
     await waitForRemoval(cluster, node, 90);
     await labelNode(cluster, node, [INSTALL_LABEL, 'true']);

@@ -164,16 +164,21 @@ export async function containerdStart(node: NodeLayout): Promise<string> {
 }
 
 /**
- * Removes what CRI still has of sandboxes that have ended, as a kubelet does by itself within a minute or two: until then
- * a removal is refused.
+ * Waits until no sandbox runs on a node, and removes what CRI still has of those that have ended, as a kubelet does by
+ * itself within a minute or two: until then a removal is refused.
  */
-export async function removeEndedSandboxes(node: NodeLayout): Promise<void> {
+export async function clearSandboxes(node: NodeLayout): Promise<void> {
   const crictl = `${NODE_PROGRAM_FOLDERS.criTools}/crictl`;
-  await runInNode(node, [
-    'sh',
-    '-c',
-    `${crictl} pods --state notready --quiet | xargs --no-run-if-empty ${crictl} rmp`,
-  ]);
+  const script = `${crictl} pods --state notready --quiet | xargs --no-run-if-empty ${crictl} rmp >/dev/null`;
+  await waitUntil({
+    what: `no sandbox to be on ${node.name}`,
+    seconds: 60,
+    check: async () => {
+      await runInNode(node, ['sh', '-c', script]);
+      const pods = await runInNode(node, [crictl, 'pods', '--output', 'json']);
+      return /"runtimeHandler":\s*"runsc"/.test(pods) ? undefined : 'none';
+    },
+  });
 }
 
 /** The node on which a Pod runs. @throws {ClusterError} when it is on none */
