@@ -60,7 +60,8 @@ export async function createNamespace(
   await kubectl.run(['create', '--filename', '-'], { input: JSON.stringify(object) });
   await waitUntil({
     what: `the service account of namespace ${name}`,
-    seconds: 30,
+    // The controller that makes it comes back to an API server that was away after a minute at most.
+    seconds: 120,
     check: async () => await kubectl.run(['get', 'serviceaccount', 'default', '--namespace', name]),
   });
 }

@@ -151,7 +151,8 @@ async function checkKillsOn(t: Test, cluster: ClusterUnderTest, node: NodeLayout
   for (let round = 0; round < KILLS; round += 1) {
     await clearSandboxes(node);
     await labelNode(cluster, node, [INSTALL_LABEL, 'false']);
-    await waitForRemoval(cluster, node, 90);
+    // The sandbox of a proof that has just ended holds it up until the kubelet has cleared it, and looks grow rarer.
+    await waitForRemoval(cluster, node, 240);
     await labelNode(cluster, node, [INSTALL_LABEL, 'true']);
     const moment = Math.random() * KILL_WITHIN_MILLISECONDS;
     await setTimeout(moment);
